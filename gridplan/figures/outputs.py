@@ -1,7 +1,7 @@
-"""What a notebook cell shows: a figure, a table, key-figure cards or a sentence, each with what the report needs to print it.
+"""What a notebook cell shows: a figure, a table, key-figure cards or a sentence, each with what a report needs.
 
-In JupyterLab an output shows itself; the report's exporter reads the same output's metadata (name, caption, text alternative) and data
-(CSV), so a notebook says everything once.
+In JupyterLab an output shows itself; the report's exporter reads the same output's metadata (name, caption, text
+alternative) and data (CSV), so a notebook says everything once.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ class Cards:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
         shown = [
-            {"label": c.label, "value": number(c.value, c.digits), "unit": c.unit, "note": c.note, "status": c.status} for c in self.cards
+            {"label": c.label, "value": number(c.value, c.digits), "unit": c.unit, "note": c.note, "status": c.status}
+            for c in self.cards
         ]
         boxes = "".join(_box(**c) for c in shown)
         plain = "\n".join(f"{c['label']}: {c['value']} {c['unit']}  {c['note']}".rstrip() for c in shown)
@@ -173,7 +174,7 @@ class _Prose(string.Formatter):
 
 
 def prose(template: str, /, **values: Any) -> Text:
-    """Write a sentence whose numbers and names come from the run.
+    r"""Write a sentence whose numbers and names come from the run.
 
     Parameters
     ----------
@@ -190,13 +191,13 @@ def prose(template: str, /, **values: Any) -> Text:
     Examples
     --------
     >>> prose("{n:,.0f} stations of *{name}*", n=1470, name="<Rhine>").markdown
-    '1\\u2009470 stations of *&lt;Rhine&gt;*'
+    '1\u2009470 stations of *&lt;Rhine&gt;*'
     """
     return Text(_Prose().vformat(template, (), values))
 
 
 def number(value: object, digits: int | None = None) -> str:
-    """Write a number for a reader: a thin space between thousands, a dash for what is missing.
+    r"""Write a number for a reader: a thin space between thousands, a dash for what is missing.
 
     Parameters
     ----------
@@ -208,7 +209,7 @@ def number(value: object, digits: int | None = None) -> str:
     Examples
     --------
     >>> number(12345.678, 1), number(0.0123456), number(float("nan"))
-    ('12\\u2009345.7', '0.0123', '–')
+    ('12\u2009345.7', '0.0123', '–')
     """
     if not isinstance(value, numbers.Number) or isinstance(value, bool):
         return "–" if value is None or value is pd.NA or value is pd.NaT else str(value)

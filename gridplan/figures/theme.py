@@ -1,6 +1,7 @@
 """One visual language for every figure: colours, type, spacing, number formats.
 
-Colours keep apart for the colour-blind (deuteranopia and protanopia) and on grey paper; text on white has a contrast of at least 4.5.
+Colours keep apart for the colour-blind (deuteranopia and protanopia) and on grey paper; text on white has a contrast
+of at least 4.5.
 """
 
 from __future__ import annotations

@@ -1,0 +1,193 @@
+"""Explorers: controls around a plain function whose outputs are shown again whenever a control is released.
+
+The function is a model: keyword arguments in, displayable outputs (:mod:`gridplan.figures`) out. It knows no widgets, so
+a report can show its outputs for fixed values and a test can call it without a browser.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+import pandas as pd
+
+from gridplan import figures, performance, powerflow
+from gridplan.figures import maps, operation, sentences
+from gridplan.powerflow import Limits, Profiles
+
+if TYPE_CHECKING:
+    from pandapower.auxiliary import pandapowerNet
+
+Model = Callable[..., Sequence[Any]]
+
+
+class Explorer(widgets.VBox):
+    """Controls above, the outputs of the model below, a fault as an alert in between.
+
+    Parameters
+    ----------
+    model
+        Called with the value of every control by name; returns what to show.
+    controls
+        Name -> widget with a `value`.
+
+    Attributes
+    ----------
+    shown
+        What the model returned last; empty after a fault.
+    fault
+        What went wrong in the last call, or nothing.
+    """
+
+    def __init__(self, model: Model, controls: Mapping[str, widgets.ValueWidget]) -> None:
+        self.model = model
+        self.controls = dict(controls)
+        self.shown: tuple[Any, ...] = ()
+        self.fault = ""
+        self._alert = widgets.HTML()
+        self._screen = widgets.Output()
+        for control in self.controls.values():
+            control.observe(self._redraw, names="value")
+        row = widgets.Box(list(self.controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="4px 24px"))
+        super().__init__([row, self._alert, self._screen])
+        self._redraw()
+
+    def _redraw(self, _change: object = None) -> None:
+        values = {name: control.value for name, control in self.controls.items()}
+        try:
+            self.shown, self.fault = tuple(self.model(**values)), ""
+        except Exception as fault:  # noqa: BLE001 - inside observe it would reach the log only, and the reader would see old results
+            self.shown, self.fault = (), f"{type(fault).__name__}: {fault}"
+        self._alert.value = (
+            f'<div role="alert" style="white-space:pre-wrap">{html.escape(self.fault)}</div>' if self.fault else ""
+        )
+        self._screen.outputs = tuple(_display(output) for output in self.shown)
+
+
+def _display(output: Any) -> dict[str, Any]:
+    data, metadata = output._repr_mimebundle_()
+    return {"output_type": "display_data", "data": data, "metadata": metadata}
+
+
+def slider(label: str, value: float, bounds: tuple[float, float], step: float, unit: str) -> widgets.FloatSlider:
+    """Return a slider that reports once, when it is released.
+
+    Parameters
+    ----------
+    label
+        What is set.
+    value
+        First value.
+    bounds
+        Lowest and highest value.
+    step
+        Step of the slider.
+    unit
+        Unit of the value, shown after it.
+    """
+    low, high = bounds
+    return widgets.FloatSlider(
+        value,
+        min=low,
+        max=high,
+        step=step,
+        description=f"{label} [{unit}]",
+        continuous_update=False,
+        readout_format="g",
+        style={"description_width": "initial"},
+        layout={"width": "380px"},
+    )
+
+
+def choice(label: str, options: Sequence[str]) -> widgets.Dropdown:
+    """Return a drop-down list whose first entry is chosen."""
+    return widgets.Dropdown(
+        options=list(options), description=label, style={"description_width": "initial"}, layout={"width": "380px"}
+    )
+
+
+def today(net: pandapowerNet, profiles: Profiles, areas: pd.DataFrame, bounds: Limits) -> Explorer:
+    """Explore the year with more or less load and generation, and with other limits.
+
+    Parameters
+    ----------
+    net
+        Network; not changed.
+    profiles
+        Its time series.
+    areas
+        `bus`, `area`.
+    bounds
+        Limits to start with.
+    """
+    controls = {
+        "load_percent": slider("Load", 100, (50, 250), 5, "%"),
+        "pv_percent": slider("PV", 200, (0, 600), 10, "%"),
+        "band_percent": slider("Voltage band around 1 pu", 100 * (bounds.vm_max_pu - 1), (2, 10), 0.5, "%"),
+        "loading_percent": slider("Highest loading", bounds.line_loading_max_percent, (40, 120), 5, "%"),
+        "show": choice("Show", ["Loading", "Voltage"]),
+    }
+    return Explorer(functools.partial(_today, net, profiles, areas), controls)
+
+
+def _today(  # noqa: PLR0913 - one argument a control
+    net: pandapowerNet,
+    profiles: Profiles,
+    areas: pd.DataFrame,
+    *,
+    load_percent: float,
+    pv_percent: float,
+    band_percent: float,
+    loading_percent: float,
+    show: str,
+) -> list[Any]:
+    changed = performance.scaled(net, load_percent=load_percent, pv_percent=pv_percent)
+    bounds = Limits(1 - band_percent / 100, 1 + band_percent / 100, loading_percent, loading_percent)
+    year = powerflow.run(changed, profiles, keep="statistics", limits=bounds)
+    when = f"With {load_percent:g} % of today's load and {pv_percent:g} % of today's PV"
+    words = {
+        "title": f"{when}: {show.lower()}",
+        "caption": "Highest or lowest value of the year; the whole year is computed again.",
+    }
+    where = maps.Map(**performance.geometry(changed))
+    key = performance.key_figures(changed, year, bounds)
+    if show == "Loading":
+        drawn = maps.loading(where, performance.lines(changed, areas, year), **words)
+    else:
+        drawn = maps.voltage(where, performance.buses(changed, areas, year), **words)
+    drawn = dataclasses.replace(drawn, name="what-if")
+    return [sentences.verdict(key, when=when), figures.Cards(sentences.operation_cards(key, bounds)), drawn]
+
+
+def series(profiles: Profiles) -> Explorer:
+    """Explore the time series, a few days at a time.
+
+    Parameters
+    ----------
+    profiles
+        Time series of a study.
+    """
+    names = [str(c) for c in profiles.shapes.columns]
+    days = max(1, int(len(profiles.time) * profiles.step_h // 24))
+    controls = {
+        "first": choice("Profile", names),
+        "second": choice("beside", names[::-1]),
+        "day": slider("First day", min(172, days), (1, days), 1, "day of the year"),
+        "length": slider("Length", 7, (1, 28), 1, "days"),
+    }
+    return Explorer(functools.partial(_series, profiles), controls)
+
+
+def _series(profiles: Profiles, *, first: str, second: str, day: float, length: float) -> list[Any]:
+    start = profiles.time[0] + pd.Timedelta(days=day - 1)
+    here = (profiles.time >= start) & (profiles.time < start + pd.Timedelta(days=length))
+    names = list(dict.fromkeys([first, second]))
+    table = profiles.shapes.loc[here, names].set_axis(profiles.time[here].rename("time"), axis=0).reset_index()
+    title = f"{sentences.listed(names)} from {start:%d %B}"
+    return [
+        operation.week(table, title=title, caption="Factors of the study's profiles; an element's power times its factor [1].")
+    ]

@@ -1,0 +1,7 @@
+"""Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
+
+from gridplan.figures import maps, operation, sentences, theme
+from gridplan.figures.maps import Map
+from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
+
+__all__ = ["Card", "Cards", "Figure", "Map", "Table", "Text", "maps", "number", "operation", "prose", "sentences", "theme"]

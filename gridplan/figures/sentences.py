@@ -1,0 +1,267 @@
+"""Sentences about results that read right whatever the result is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from gridplan.figures.outputs import Card, Text, number, prose
+
+
+def verdict(key: Any, *, when: str = "Over the year") -> Text:
+    """Say whether the network stays inside its limits, and what comes nearest.
+
+    Parameters
+    ----------
+    key
+        :class:`gridplan.performance.KeyFigures`.
+    when
+        Start of the first sentence.
+    """
+    if key.failed_h == key.hours:
+        return prose("{when} **no step has a power-flow solution**: nothing below can be judged.", when=when)
+    if key.outside_h:
+        first = "{when} the network is **outside its limits for {outside:,.0f} of {hours:,.0f} h** ({share:.1f} %)."
+    else:
+        first = "{when} the network **stays inside its limits in every hour**" + (
+            " that could be solved." if key.failed_h else "."
+        )
+    voltage = "Voltages lie between {low:.3f} pu ({low_bus}) and {high:.3f} pu ({high_bus})."
+    lines = "The most loaded line is {line} with {loading:.0f} % of its rating"
+    trafo = ", the most loaded transformer {trafo} with {trafo_loading:.0f} %." if pd.notna(key.trafo_loading_percent) else "."
+    failed = (
+        " **For {failed:,.1f} h there is no power-flow solution**; they are in no figure and no average." if key.failed_h else ""
+    )
+    return prose(
+        f"{first} {voltage} {lines}{trafo}{failed}",
+        when=when,
+        outside=key.outside_h,
+        hours=key.hours,
+        share=100 * key.outside_h / key.hours,
+        low=key.vm_min_pu,
+        low_bus=key.vm_min_bus,
+        high=key.vm_max_pu,
+        high_bus=key.vm_max_bus,
+        line=key.line,
+        loading=key.line_loading_percent,
+        trafo=key.trafo,
+        trafo_loading=key.trafo_loading_percent,
+        failed=key.failed_h,
+    )
+
+
+def operation_cards(key: Any, bounds: Any) -> list[Card]:
+    """Return the key figures of a year of operation.
+
+    Parameters
+    ----------
+    key
+        :class:`gridplan.performance.KeyFigures`.
+    bounds
+        :class:`gridplan.powerflow.Limits`.
+    """
+    voltage_ok = bounds.vm_min_pu <= key.vm_min_pu and key.vm_max_pu <= bounds.vm_max_pu
+    load_ok = key.line_loading_percent <= bounds.line_loading_max_percent
+    band = f"band {number(bounds.vm_min_pu, 2)}–{number(bounds.vm_max_pu, 2)} pu"
+    spread = f"{number(key.vm_min_pu, 3)}–{number(key.vm_max_pu, 3)}"
+    served = f"{number(key.load_mwh / 1000, 1)} GWh in the year"
+    share = 100 * key.generation_mwh / key.load_mwh if key.load_mwh else float("nan")
+    limit = f"limit {number(bounds.line_loading_max_percent, 0)} %, {key.line}"
+    judged = "" if not key.failed_h else f", {number(key.failed_h, 1)} h unsolved"
+    hours = f"of {number(key.hours, 0)} h{judged}"
+    return [
+        Card("Peak load", key.peak_load_mw, "MW", served, digits=1),
+        Card(
+            "Generation in the network", key.generation_mwh / 1000, "GWh", f"{number(share, 0)} % of the load's energy", digits=1
+        ),
+        Card("Losses", key.losses_percent, "%", f"{number(key.losses_mwh, 0)} MWh in the year", digits=2),
+        Card("Voltage", spread, "pu", band, "good" if voltage_ok else "bad"),
+        Card("Highest line loading", key.line_loading_percent, "%", limit, "good" if load_ok else "bad", digits=0),
+        Card("Outside limits", key.outside_h, "h", hours, "bad" if key.outside_h or key.failed_h else "good", digits=0),
+    ]
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Join names for a sentence: ``a, b and c``, or the first ones and how many more.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c", "d", "e"])
+    ('a', 'a and b', 'a, b, c and 2 more')
+    """
+    shown = list(names[:most])
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+def findings(table: pd.DataFrame) -> Text:
+    """Say what a diagnosis found.
+
+    Parameters
+    ----------
+    table
+        `severity` (error, warning, info) and `check`.
+    """
+    count = table["severity"].value_counts()
+    errors, warnings = int(count.get("error", 0)), int(count.get("warning", 0))
+    if not errors and not warnings:
+        return prose("The network passes every check.")
+    kinds = listed(sorted(table.loc[table["severity"] != "info", "check"].unique()))
+    many = "{errors} error{s} and {warnings} warning{w}" if errors else "{warnings} warning{w} and no error"
+    return prose(
+        f"The checks of the network give {many} ({{kinds}}).",
+        errors=errors,
+        warnings=warnings,
+        s="" if errors == 1 else "s",
+        w="" if warnings == 1 else "s",
+        kinds=kinds,
+    )
+
+
+def study_cards(held: Any) -> list[Card]:
+    """Return the key figures of what a study holds.
+
+    Parameters
+    ----------
+    held
+        :class:`gridplan.performance.Inventory`.
+    """
+    return [
+        Card("Areas", held.areas, note="feeders in the normal state"),
+        Card("Customers", held.customers, note=f"at {number(held.stations)} stations"),
+        Card("Lines", held.length_km, "km", digits=0),
+        Card("Load", held.load_mw, "MW", "sum of the stations' peaks", digits=1),
+        Card("Generation", held.pv_mw, "MW", "installed in the network", digits=1),
+        Card("Time series", held.steps, "steps", f"of {number(held.step_min, 0)} minutes"),
+    ]
+
+
+def voltage_title(key: Any, bounds: Any) -> str:
+    """Say how near the voltages come to the band."""
+    if pd.isna(key.vm_min_pu):
+        return "No voltage could be computed"
+    spread = f"{number(key.vm_min_pu, 3)} to {number(key.vm_max_pu, 3)} pu"
+    inside = bounds.vm_min_pu <= key.vm_min_pu and key.vm_max_pu <= bounds.vm_max_pu
+    return f"Voltages stay inside the band: {spread}" if inside else f"Voltages leave the band: {spread}"
+
+
+def loading_title(lines: pd.DataFrame, bounds: Any) -> str:
+    """Say how many lines come near their limit, or beyond it.
+
+    Parameters
+    ----------
+    lines
+        `name`, `loading_max_percent` [%].
+    bounds
+        :class:`gridplan.powerflow.Limits`.
+    """
+    value, limit = lines["loading_max_percent"], bounds.line_loading_max_percent
+    over, half = int((value > limit).sum()), int((value > limit / 2).sum())
+    if value.notna().sum() == 0:
+        return "No loading could be computed"
+    if over:
+        return f"{over} line{'s exceed' if over != 1 else ' exceeds'} {number(limit, 0)} % of the rating"
+    return f"No line exceeds {number(limit, 0)} % of its rating; {half} of {len(lines)} exceed half of it"
+
+
+def trafo_title(key: Any) -> str:
+    """Say how far the transformers and lines are used."""
+    if pd.isna(key.trafo_loading_percent):
+        return f"The most loaded line reaches {number(key.line_loading_percent, 0)} %"
+    trafo, line = number(key.trafo_loading_percent, 0), number(key.line_loading_percent, 0)
+    return f"{key.trafo} reaches {trafo} %, the most loaded line {line} %"
+
+
+def exchange_title(hours: pd.DataFrame) -> str:
+    """Say whether the network feeds back.
+
+    Parameters
+    ----------
+    hours
+        `exchange_mw` by hour [MW].
+    """
+    power = hours["exchange_mw"]
+    back = int((power < 0).sum())
+    if not back:
+        return f"The network draws power in every hour, up to {number(power.max(), 1)} MW"
+    return f"The network feeds back in {number(back)} h of the year, up to {number(-power.min(), 1)} MW"
+
+
+def energy_title(key: Any) -> str:
+    """Say what share of the energy is generated in the network, and what is lost."""
+    share = 100 * key.generation_mwh / key.load_mwh if key.load_mwh else float("nan")
+    return f"Generation in the network covers {number(share, 0)} % of the energy; {number(key.losses_percent, 1)} % is lost"
+
+
+def operation_lesson(key: Any, areas: pd.DataFrame, bounds: Any) -> Text:
+    """Say what a year of operation tells the planner.
+
+    Parameters
+    ----------
+    key
+        :class:`gridplan.performance.KeyFigures`.
+    areas
+        `area`, `vm_min_pu`, `vm_max_pu`, `line_loading_max_percent`.
+    bounds
+        :class:`gridplan.powerflow.Limits`.
+    """
+    if areas[["vm_min_pu", "line_loading_max_percent"]].isna().all(axis=None):
+        return prose("Nothing could be judged: mend the network or the time series first.")
+    low = areas.loc[areas["vm_min_pu"].idxmin()]
+    high = areas.loc[areas["vm_max_pu"].idxmax()]
+    loaded = areas.loc[areas["line_loading_max_percent"].idxmax()]
+    return prose(
+        "- **Voltage**: {low_area} has the least room below ({low:.3f} pu, {low_room:.1f} % above the lower limit), "
+        "{high_area} the least above ({high:.3f} pu, {high_room:.1f} % below the upper one).\n"
+        "- **Loading**: {loaded} carries the most loaded line, {loading:.0f} % of its rating in the normal state. "
+        "In an open ring half of the rating is what lets one side take over the other.\n"
+        "- **Losses**: {losses:,.0f} MWh a year, {share:.1f} % of what is fed in: the most that loss reduction can ever save.",
+        low_area=low["area"],
+        low=low["vm_min_pu"],
+        low_room=100 * (low["vm_min_pu"] - bounds.vm_min_pu),
+        high_area=high["area"],
+        high=high["vm_max_pu"],
+        high_room=100 * (bounds.vm_max_pu - high["vm_max_pu"]),
+        loaded=loaded["area"],
+        loading=loaded["line_loading_max_percent"],
+        losses=key.losses_mwh,
+        share=key.losses_percent,
+    )
+
+
+def trust(diagnosis: pd.DataFrame, profiles: pd.DataFrame, assumptions: pd.DataFrame) -> Text:
+    """Say how far the data of a study can be trusted.
+
+    Parameters
+    ----------
+    diagnosis
+        `severity`, `check`.
+    profiles
+        `profile`, `element`, `full_load_hours`, `at_night`.
+    assumptions
+        `evidence`: assumptions marked M are general knowledge.
+    """
+    suns = profiles[(profiles["element"] == "sgen") & (profiles["at_night"] > 0.01)]
+    general = int((assumptions["evidence"] == "M").sum())
+    night = "no generator produces at night"
+    if len(suns):
+        night = (
+            f"{listed(list(suns['profile']))} produce{'s' if len(suns) == 1 else ''} at night: wind, water or biomass, or a fault"
+        )
+    return Text(
+        "\n".join(
+            [
+                f"- **Network**: {findings(diagnosis).markdown}",
+                prose("- **Time series**: {night}; the full-load hours are in the table above.", night=night).markdown,
+                prose(
+                    "- **Assumptions**: {general} of {count} are general knowledge (M). "
+                    "Replace them before a decision rests on them.",
+                    general=general,
+                    count=len(assumptions),
+                ).markdown,
+            ]
+        )
+    )

@@ -1,0 +1,467 @@
+"""Run a notebook on a study and publish its page: everything of a run appears at once, or nothing of it.
+
+Folders under `out`::
+
+    <notebook>-<study>.html               the newest page, replaced in one step
+    <notebook>/<UTC time>-<study>/        one run: page, executed notebook, csv/, manifest.json
+    <notebook>/failed/<UTC time>-<study>/ what a failed run left: notebook as far as it came, error, kernel's own words
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gridplan.errors import ParameterError, Problem, ReportError, StudyError, suggest
+from gridplan.report import provenance
+from gridplan.report.exporter import PageExporter
+from gridplan.report.parameters import STUDY, TAG, Parameter, gather, read_notebook, read_parameters
+
+GRACE_S = 20.0
+"""What a worker gets after its time limit to write down what it has."""
+
+_OWN_ERRORS = {"GridplanError", "InputError", "StudyError", "NetworkError", "ParameterError", "NotConverged", "ReportError"}
+_WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is made and what its page says about itself.
+
+    Parameters
+    ----------
+    status
+        ``DRAFT`` or ``FINAL``, shown at the head and on every printed page.
+    classification
+        Label shown beside it, ``Internal``; empty for none.
+    timeout_s
+        Limit of the whole run [s]; None for none.
+    progress
+        Show a progress bar on the terminal's error stream, if it is one.
+    on_cell
+        Called with (cells done, cells in all) whenever a cell starts, and at the end.
+    """
+
+    status: str = "DRAFT"
+    classification: str = ""
+    timeout_s: float | None = None
+    progress: bool = False
+    on_cell: Callable[[int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.status not in {"DRAFT", "FINAL"}:
+            problems.append(Problem("status", f"'{self.status}' is not DRAFT or FINAL"))
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            problems.append(Problem("timeout_s", f"{self.timeout_s} is not above 0 [s]"))
+        if problems:
+            raise ParameterError("the options of the run", problems)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: where its files are.
+
+    Parameters
+    ----------
+    folder
+        The run's own folder.
+    page
+        The report, one offline HTML file in `folder`.
+    latest
+        The copy of the newest page of this notebook and study.
+    notebook
+        The executed notebook.
+    csv
+        The data of every figure and table.
+    manifest
+        ``manifest.json``: inputs, code, software, parameters, times, files.
+    started
+        UTC.
+    seconds
+        Duration of the whole run [s].
+    """
+
+    folder: Path
+    page: Path
+    latest: Path
+    notebook: Path
+    csv: tuple[Path, ...]
+    manifest: Path
+    started: datetime
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One run before it starts: everything checked."""
+
+    notebook: Path
+    study: Path
+    source: nbformat.NotebookNode
+    known: Mapping[str, Parameter]
+    given: Mapping[str, Any]
+    out: Path
+    options: RunOptions
+    started: datetime
+
+    @property
+    def stem(self) -> str:
+        return self.notebook.stem
+
+    @property
+    def study_name(self) -> str:
+        name = self.study.stem if self.study.is_file() else self.study.name
+        return re.sub(r"[^\w.-]+", "-", name)
+
+    @property
+    def name(self) -> str:
+        return f"{self.started:%Y%m%dT%H%M%SZ}-{self.study_name}"
+
+
+def render(
+    notebook: str | Path,
+    *,
+    study: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    out: str | Path = "reports",
+    options: RunOptions = RunOptions(),
+) -> Run:
+    """Run a notebook on a study in its own process and write its page.
+
+    The notebook runs with its own folder as working directory, as in JupyterLab. Nothing is published unless every cell ran.
+
+    Parameters
+    ----------
+    notebook
+        ``.ipynb`` file with a cell tagged ``parameters`` that names ``study``.
+    study
+        Study folder or workbook.
+    parameters
+        Values by name; :func:`gather` makes them from texts or a file.
+    out
+        Folder of all reports.
+    options
+        Status line, time limit, progress.
+
+    Returns
+    -------
+    Run
+        The published files.
+
+    Raises
+    ------
+    ParameterError
+        The notebook or a parameter is not as it must be; no kernel was started.
+    StudyError
+        There is no such study; no kernel was started.
+    ReportError
+        A cell raised, the kernel died, the time was up, or a file could not be written. The message names the cell and the
+        notebook kept.
+    """
+    plan = _plan(Path(notebook), Path(study), parameters or {}, Path(out), options)
+    with _part_folder(plan) as part:
+        facts = provenance.inputs(plan.notebook, plan.study)
+        failure = _execute(plan, part)
+        executed = _collect(plan, part)
+        if failure is not None:
+            raise ReportError(_keep_failed(plan, part, failure))
+        manifest = _manifest(plan, facts, executed)
+        _write_page(plan, part, executed, manifest)
+        folder = _publish(part, part.parent, plan.name)
+    latest = _point_latest(folder / f"{plan.stem}.html", plan.out / f"{plan.stem}-{plan.study_name}.html")
+    csv = tuple(sorted(folder.glob("csv/*.csv")))
+    page, executed_file = folder / f"{plan.stem}.html", folder / f"{plan.stem}.ipynb"
+    return Run(folder, page, latest, executed_file, csv, folder / "manifest.json", plan.started, _since(plan.started))
+
+
+# --- before -----------------------------------------------------------------------------------------------------------------
+
+
+def _plan(notebook: Path, study: Path, parameters: Mapping[str, Any], out: Path, options: RunOptions) -> _Plan:
+    source = read_notebook(notebook)
+    known = read_parameters(notebook)
+    given = gather(notebook, values=parameters)
+    if not study.exists():
+        near = [p.name for p in study.parent.iterdir() if p.is_dir() or p.suffix == ".xlsx"] if study.parent.is_dir() else []
+        raise StudyError(f"study {study}", [Problem(str(study), f"no such folder or workbook; {suggest(study.name, near)}")])
+    return _Plan(notebook.resolve(), study.resolve(), source, known, given, out.resolve(), options, datetime.now(UTC))
+
+
+@contextlib.contextmanager
+def _part_folder(plan: _Plan) -> Iterator[Path]:
+    """Make the folder that a run works in; it goes when the run does not end in a rename, whatever the reason."""
+    try:
+        part = _new_folder(plan.out / plan.stem, f"{plan.name}.part")
+    except OSError as fault:
+        raise ReportError(f"cannot write to {plan.out}: {fault}") from fault
+    try:
+        yield part
+    except OSError as fault:
+        raise ReportError(
+            f"the report could not be written to {plan.out}: {fault}; what was there before is untouched"
+        ) from fault
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    stem, suffix = (name[: -len(".part")], ".part") if name.endswith(".part") else (name, "")
+    for n in range(1, 1000):
+        folder = parent / (stem + (f"-{n}" if n > 1 else "") + suffix)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise FileExistsError(f"{parent / name} and 999 more exist")
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------------
+
+
+def _execute(plan: _Plan, part: Path) -> dict[str, Any] | None:
+    """Run the worker; return None, or what it says went wrong."""
+    source = part / "source.ipynb"
+    source.write_text(nbformat.writes(_injected(plan)), "utf-8")
+    job = {
+        "source": str(source),
+        "target": str(part / f"{plan.stem}.ipynb"),
+        "cwd": str(plan.notebook.parent),
+        "timeout_s": plan.options.timeout_s,
+    }
+    with (part / "kernel.log").open("wb") as log, _shown(plan.options, len(plan.source.cells) + 1) as on_cell:
+        last = _drive(job, log, on_cell)
+    source.unlink()
+    return None if last.get("done") else last
+
+
+def _injected(plan: _Plan) -> nbformat.NotebookNode:
+    """Return the notebook with the given values in a cell behind the defaults, as literals."""
+    values = {STUDY: str(plan.study), **plan.given}
+    cell = nbformat.v4.new_code_cell("\n".join(f"{name} = {value!r}" for name, value in values.items()))
+    cell.metadata["tags"] = ["injected-parameters"]
+    cells = [c for c in plan.source.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    place = next(i for i, c in enumerate(cells) if TAG in c.metadata.get("tags", []))
+    return nbformat.from_dict(
+        {**plan.source, "nbformat": 4, "nbformat_minor": 5, "cells": [*cells[: place + 1], cell, *cells[place + 1 :]]}
+    )
+
+
+def _drive(job: dict[str, Any], log: Any, on_cell: Callable[[int, int], None]) -> dict[str, Any]:
+    """Start a worker, follow its events, and see that neither it nor its kernel outlives this call."""
+    environment = {**os.environ, "GRIDPLAN_REPORT": "1", "PYTHONUNBUFFERED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    apart = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    worker = subprocess.Popen(  # noqa: S603 - this interpreter and a file of this package
+        [sys.executable, "-P", str(_WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        **apart,
+    )
+    limit = job["timeout_s"]
+    backstop = threading.Timer(limit + GRACE_S, _kill_tree, [worker.pid]) if limit is not None else None
+    try:
+        if backstop:
+            backstop.start()
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()
+        return _follow(worker, on_cell)
+    except BrokenPipeError:  # it ended before it read its job; its own words are in the log
+        return _no_word(worker)
+    finally:
+        if backstop:
+            backstop.cancel()
+        _end(worker)
+
+
+def _follow(worker: subprocess.Popen[str], on_cell: Callable[[int, int], None]) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for line in worker.stdout:
+        event = json.loads(line)
+        if "of" in event:
+            on_cell(event["cell"], event["of"])
+        last = {**last, **event}
+        if "done" in event:
+            on_cell(last.get("of", 0), last.get("of", 0))
+        if "done" in event or "failed" in event:
+            return last
+    return {**last, **_no_word(worker)}
+
+
+def _no_word(worker: subprocess.Popen[str]) -> dict[str, Any]:
+    return {"failed": "worker", "ename": "WorkerEnded", "evalue": f"exit code {worker.wait()}", "traceback": []}
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    """Let a worker that has spoken end by itself, then end what is left of it."""
+    worker.stdin.close()
+    try:
+        worker.wait(timeout=5 if sys.exc_info()[0] is None else 0)
+    except subprocess.TimeoutExpired:
+        _kill_tree(worker.pid)
+        worker.wait()
+    worker.stdout.close()
+
+
+def _kill_tree(pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker = psutil.Process(pid)
+        for process in [*worker.children(recursive=True), worker]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@contextlib.contextmanager
+def _shown(options: RunOptions, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Give the function to call as cells are done; it draws a bar if one is wanted and there is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("running the notebook"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    hook = options.on_cell or (lambda _done, _total: None)
+    with Progress(*columns, console=console, transient=True, disable=not (options.progress and console.is_terminal)) as bar:
+        task = bar.add_task("", total=total)
+
+        def on_cell(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+            hook(done, of)
+
+        yield on_cell
+
+
+# --- after ------------------------------------------------------------------------------------------------------------------
+
+
+def _collect(plan: _Plan, part: Path) -> nbformat.NotebookNode:
+    """Read what the worker wrote, without this machine's paths; what cannot be read is the notebook as it was started."""
+    file = part / f"{plan.stem}.ipynb"
+    try:
+        executed = nbformat.reads(file.read_text("utf-8"), as_version=4)
+    except (OSError, ValueError):  # killed before or while writing
+        executed = _injected(plan)
+    shown = provenance.shown_path(plan.study)
+    hidden = [(plan.study, shown), (part, "."), (plan.notebook.parent, "."), (Path.cwd().resolve(), "."), (Path.home(), "~")]
+    executed = provenance.without_paths(executed, sorted(hidden, key=lambda pair: -len(str(pair[0]))))
+    file.write_text(nbformat.writes(executed), "utf-8")
+    return executed
+
+
+def _manifest(plan: _Plan, facts: dict[str, Any], executed: nbformat.NotebookNode) -> dict[str, Any]:
+    return {
+        "format": provenance.FORMAT,
+        "outcome": "complete",
+        "status": plan.options.status,
+        "classification": plan.options.classification,
+        **facts,
+        "parameters": provenance.parameters(plan.known, plan.given, provenance.shown_path(plan.study)),
+        "software": provenance.software(),
+        **provenance.platform_facts(),
+        **provenance.times(plan.started, datetime.now(UTC)),
+        "warnings": provenance.warnings_in(executed),
+    }
+
+
+def _write_page(plan: _Plan, part: Path, executed: nbformat.NotebookNode, manifest: dict[str, Any]) -> None:
+    page, resources = PageExporter().from_notebook_node(executed, {"metadata": {"name": plan.stem}, "manifest": manifest})
+    (part / f"{plan.stem}.html").write_text(page, "utf-8", newline="\n")
+    (part / "kernel.log").unlink(missing_ok=True)
+    if resources["csv"]:
+        (part / "csv").mkdir()
+    for name, content in resources["csv"].items():
+        (part / "csv" / f"{name}.csv").write_bytes(content)
+    files = sorted(f for f in part.rglob("*") if f.is_file())
+    outputs = {f.relative_to(part).as_posix(): provenance.sha256(f) for f in files}
+    _write_json(part / "manifest.json", {**manifest, "title": resources["title"], "outputs": outputs})
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def _publish(part: Path, parent: Path, name: str) -> Path:
+    """Give a finished folder its name, in one step."""
+    for n in range(1, 1000):
+        folder = parent / (name + (f"-{n}" if n > 1 else ""))
+        if not folder.exists():
+            with contextlib.suppress(FileExistsError):
+                return part.rename(folder)
+    raise FileExistsError(f"{parent / name} and 999 more exist")
+
+
+def _point_latest(page: Path, latest: Path) -> Path:
+    """Replace the newest page in one step; a copy, since links need rights on Windows and break when a folder is sent on."""
+    fresh = latest.with_name(f".{latest.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        shutil.copyfile(page, fresh)
+        fresh.replace(latest)
+    except OSError as fault:
+        raise ReportError(f"{page} is complete, but {latest} could not be replaced: {fault}") from fault
+    finally:
+        fresh.unlink(missing_ok=True)
+    return latest
+
+
+def _since(started: datetime) -> float:
+    return (datetime.now(UTC) - started).total_seconds()
+
+
+# --- when it failed ---------------------------------------------------------------------------------------------------------
+
+
+def _keep_failed(plan: _Plan, part: Path, failure: dict[str, Any]) -> str:
+    """Move what is left of a failed run aside and return what to tell the analyst."""
+    words = _words(plan, failure)
+    (part / "error.txt").write_text(words + "\n", "utf-8")
+    (part.parent / "failed").mkdir(exist_ok=True)
+    kept = _publish(part, part.parent / "failed", plan.name)
+    rest = f"Nothing was published; earlier reports are untouched. The notebook as far as it came: {kept / plan.notebook.name}"
+    return f"{words}\n{rest}"
+
+
+def _words(plan: _Plan, failure: dict[str, Any]) -> str:
+    place = f"{plan.notebook.name}{_place(plan, failure.get('cell'))}"
+    ename, evalue = failure["ename"], failure["evalue"]
+    if failure["failed"] == "timeout":
+        return f"{place}: the run took longer than {plan.options.timeout_s:g} s and was stopped"
+    if failure["failed"] == "kernel":
+        return f"{place}: the kernel died ({ename}: {evalue.strip()})"
+    if failure["failed"] == "worker":
+        return f"{place}: the process that runs the notebook ended without a word ({evalue}); see kernel.log"
+    if ename in _OWN_ERRORS:
+        return f"{place}: {evalue}"
+    return f"{place}: {ename}: {evalue}\n{_short(failure['traceback'])}".rstrip()
+
+
+def _place(plan: _Plan, index: int | None) -> str:
+    """Name a cell by its number in the notebook as the analyst has it, and by its first line."""
+    if index is None:
+        return ""
+    cells = _injected(plan).cells
+    if "injected-parameters" in cells[index].metadata.get("tags", []):
+        return ", the parameters given"
+    number = index + 1 - sum("injected-parameters" in c.metadata.get("tags", []) for c in cells[:index])
+    line = next((text.strip() for text in cells[index].source.splitlines() if text.strip()), "")
+    return f", cell {number} (`{line}`)"
+
+
+def _short(traceback: list[str], lines: int = 12) -> str:
+    """Return the end of a traceback without terminal colours."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", "\n".join(traceback)).splitlines()
+    return "\n".join(f"    {line}" for line in text[-lines:])

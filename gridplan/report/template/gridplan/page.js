@@ -1,0 +1,125 @@
+(() => {
+  "use strict";
+  const PRINT_WIDTH = 672; // px between the margins of an A4 sheet
+  const PRINT_HEIGHT = 380; // at most; two figures and their words on a sheet
+  const CONFIG = {
+    displaylogo: false,
+    showSendToCloud: false,
+    plotlyServerURL: "",
+    responsive: true,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  };
+  const narrow = () => window.innerWidth < 640;
+  const all = (selector) => Array.from(document.querySelectorAll(selector));
+  const plots = all(".plot");
+
+  // --- figures: drawn on sight, the rest while nothing else is to do, all of them before printing
+
+  function specification(plot) {
+    const { data, layout, frames } = JSON.parse(document.getElementById(plot.id + "-data").textContent);
+    const config = { ...CONFIG };
+    if (narrow()) {
+      layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
+      layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
+      config.displayModeBar = false;
+    }
+    if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger scrolls the page
+    return { data, layout, frames, config };
+  }
+
+  function draw(plot) {
+    if (plot.dataset.drawn) return;
+    plot.dataset.drawn = "yes";
+    try {
+      Plotly.newPlot(plot, specification(plot));
+    } catch (fault) {
+      plot.dataset.drawn = "failed";
+      plot.textContent = "This figure could not be drawn; its data can be downloaded below.";
+      console.error(plot.id, fault);
+    }
+  }
+
+  function drawRest() {
+    const next = plots.find((plot) => !plot.dataset.drawn);
+    if (next) {
+      draw(next);
+      whenIdle(drawRest);
+    } else {
+      document.documentElement.dataset.figures = "drawn";
+    }
+  }
+
+  const whenIdle = (task) => (window.requestIdleCallback ? requestIdleCallback(task, { timeout: 500 }) : setTimeout(task, 50));
+
+  if (plots.length) {
+    const sight = new IntersectionObserver(
+      (entries) => entries.filter((e) => e.isIntersecting).forEach((e) => { sight.unobserve(e.target); draw(e.target); }),
+      { rootMargin: "400px" },
+    );
+    plots.forEach((plot) => sight.observe(plot));
+  }
+  window.addEventListener("load", () => whenIdle(drawRest));
+
+  // --- paper
+
+  const contents = document.querySelector(".contents details");
+  let wasOpen = true;
+
+  window.addEventListener("beforeprint", () => {
+    if (contents) { wasOpen = contents.open; contents.open = true; }
+    plots.forEach((plot) => {
+      draw(plot);
+      const height = Math.min(plot.offsetHeight, PRINT_HEIGHT);
+      plot.dataset.height = plot.style.height;
+      plot.style.height = height + "px";
+      Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
+    });
+  });
+  window.addEventListener("afterprint", () => {
+    if (contents) contents.open = wasOpen;
+    plots.forEach((plot) => {
+      plot.style.height = plot.dataset.height;
+      Plotly.relayout(plot, { width: null, height: parseFloat(plot.dataset.height), autosize: true });
+    });
+  });
+
+  // --- data
+
+  async function unpacked(id) {
+    const bytes = Uint8Array.from(atob(document.getElementById(id).textContent.trim()), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).arrayBuffer();
+  }
+
+  async function download(button) {
+    const content = await unpacked("csv-" + button.dataset.csv);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type: "text/csv;charset=utf-8" }));
+    link.download = button.dataset.csv + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  all("button.download").forEach((button) => button.addEventListener("click", () => download(button)));
+
+  // --- contents: folded on a phone; beside the text the section in view is marked
+
+  if (contents && window.innerWidth < 1200) contents.open = false;
+  all(".contents a").forEach((link) => link.addEventListener("click", () => { if (window.innerWidth < 1200) contents.open = false; }));
+
+  const headings = all("main h2[id], main h3[id]");
+  function mark() {
+    const above = headings.filter((h) => h.getBoundingClientRect().top < 140);
+    const here = above.length ? above[above.length - 1].id : "";
+    all(".contents a").forEach((link) => {
+      if (link.hash === "#" + here) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  }
+  let waiting = false;
+  window.addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; mark(); });
+  }, { passive: true });
+})();
