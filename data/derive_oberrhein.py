@@ -1,7 +1,8 @@
 """Derive the bundled study ``data/oberrhein`` from pandapower and SimBench.
 
 ``python data/derive_oberrhein.py [FOLDER]`` writes ``network.json``, ``profiles.csv.gz``, ``assignments.csv`` and
-``customers.csv`` into FOLDER (default: ``oberrhein`` beside this script), byte for byte the files in the repository.
+``customers.csv`` into FOLDER (default: ``oberrhein`` beside this script): the files in the repository, byte for byte with
+the package versions that ``data/oberrhein/sources.csv`` names.
 ``study.toml``, ``assumptions.csv`` and ``sources.csv`` are written by hand. The rules are explained in ``data/README.md``.
 Needs the package ``simbench`` (gridplan's extra of that name).
 """
@@ -24,7 +25,7 @@ GRIDS = {"rural1": "LV1", "rural2": "LV2", "rural3": "LV3", "semiurb4": "LV4", "
 MV_CUSTOMERS = ("G3-H", "BL-H", "G3-M", "WB-H", "G3-A", "G4-M")
 PLANTS = tuple(f"PV{number}" for number in range(1, 9))
 CLASSES = {"H": "residential", "G": "commercial", "L": "agricultural"}  # first letter of the SimBench load profile
-TAP_POSITION = -1  # both transformers, all year; keeps every quarter-hour inside 0.95-1.05 pu
+TAP_POSITIONS = (-1.0, -2.0)  # one step below pandapower's case "load"; keeps every quarter-hour inside 0.95-1.05 pu
 LOAD_SCALING, PV_SCALING = 0.6, 0.8  # pandapower's own worst cases "load" and "generation" of this network
 SIMBENCH_COSPHI = 0.93  # q_mvar to p_mw of every SimBench load
 
@@ -33,7 +34,7 @@ def network() -> pandapower.pandapowerNet:
     """Return pandapower's MV Oberrhein with the changes listed in data/README.md and without results."""
     net = mv_oberrhein()
     net.load["scaling"], net.sgen["scaling"] = LOAD_SCALING, PV_SCALING
-    net.trafo["tap_pos"] = float(TAP_POSITION)
+    net.trafo["tap_pos"] = list(TAP_POSITIONS)
     net.trafo["tap_dependency_table"] = False  # without the column every power flow warns
     for table in ("bus", "line"):
         net[table]["geo"] = net[table]["geo"].map(_short)

@@ -13,8 +13,8 @@ from gridplan.study import Study
 def profiles(study: Study, net: pandapowerNet) -> Profiles:
     """Time series of the base year, from the tables ``assignments`` and ``profiles``.
 
-    An element follows its profile as a share of the power it has in the network. A profile without a column ``<name>_q`` drives the
-    reactive power with the shape of the active power, that is, at a constant power factor.
+    An element follows its profile as a share of the power it has in the network. A profile without a column ``<name>_q``
+    drives the reactive power with the shape of the active power, that is, at a constant power factor.
 
     Parameters
     ----------

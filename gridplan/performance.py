@@ -7,7 +7,7 @@ by :func:`failed_hours`; it never counts as a step within limits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,7 +156,7 @@ def area_summary(net: pandapowerNet, areas: pd.DataFrame, customers: pd.DataFram
     Returns
     -------
     pd.DataFrame
-        `area`, `stations`, `customers`, `length_km` [km], `load_mw` (sum of stations' peaks), `pv_mw` (installed) [MW],
+        `area`, `stations`, `customers`, `length_km` [km], `load_mw` (sum of stations' peaks), `pv_mw` (of plants) [MW],
         `vm_min_pu`, `vm_max_pu` [pu], `line_loading_max_percent` [%].
     """
     place = areas.set_index("bus")["area"]
@@ -234,8 +234,8 @@ def daily(by_area: pd.DataFrame) -> pd.DataFrame:
     pd.DataFrame
         `area`, `day`, `vm_min_pu`, `vm_max_pu` [pu].
     """
-    day = by_area["time"].dt.floor("D").rename("day")
-    return by_area.groupby(["area", day], as_index=False).agg(vm_min_pu=("vm_min_pu", "min"), vm_max_pu=("vm_max_pu", "max"))
+    dated = by_area.assign(day=by_area["time"].dt.floor("D"))
+    return dated.groupby(["area", "day"], as_index=False).agg(vm_min_pu=("vm_min_pu", "min"), vm_max_pu=("vm_max_pu", "max"))
 
 
 def hourly(series: pd.Series) -> pd.DataFrame:
@@ -376,10 +376,10 @@ def key_figures(net: pandapowerNet, result: PowerFlow, bounds: Limits) -> KeyFig
     """
     steps, total = result.steps, monthly(result).drop(columns="month").sum()
     supply = total["import_mwh"] + total["generation_mwh"]
-    low, high = _worst(steps["vm_min_pu"].idxmin, steps), _worst(steps["vm_max_pu"].idxmax, steps)
-    line = _worst(steps["line_loading_max_percent"].idxmax, steps)
-    trafo = _worst(steps["trafo_loading_max_percent"].idxmax, steps)
-    peak = _worst(steps["load_mw"].idxmax, steps)
+    low, high = _worst(steps, "vm_min_pu", lowest=True), _worst(steps, "vm_max_pu")
+    line = _worst(steps, "line_loading_max_percent")
+    trafo = _worst(steps, "trafo_loading_max_percent")
+    peak = _worst(steps, "load_mw")
     return KeyFigures(
         peak_load_mw=peak["load_mw"],
         peak_time=peak.name,
@@ -473,14 +473,12 @@ def _power(net: pandapowerNet, profiles: Profiles, element: str) -> np.ndarray:
     return profiles.shapes[weight.index].to_numpy() @ weight.to_numpy()
 
 
-def _worst(find: Callable[[], pd.Timestamp], steps: pd.DataFrame) -> pd.Series:
-    """Row of the step that `find` names; a row of NaN where no step has a value."""
-    if not steps["converged"].any():
+def _worst(steps: pd.DataFrame, column: str, *, lowest: bool = False) -> pd.Series:
+    """Row of the step with the highest or lowest value; a row of NaN where no step has one."""
+    known = steps[column].dropna()
+    if known.empty:
         return pd.Series(np.nan, index=steps.columns, name=pd.NaT)
-    try:
-        return steps.loc[find()]
-    except ValueError:  # a column of NaN alone, as of transformers where there are none
-        return pd.Series(np.nan, index=steps.columns, name=pd.NaT)
+    return steps.loc[known.idxmin() if lowest else known.idxmax()]
 
 
 def _name(net: pandapowerNet, element: str, number: float) -> str:

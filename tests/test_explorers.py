@@ -15,7 +15,8 @@ def model(share: float, kind: str):
 @pytest.fixture
 def explorer() -> explorers.Explorer:
     return explorers.Explorer(
-        model, {"share": explorers.slider("Load", 100, (50, 200), 5, "%"), "kind": explorers.choice("Show", ["voltage", "loading"])}
+        model,
+        {"share": explorers.slider("Load", 100, (50, 200), 5, "%"), "kind": explorers.choice("Show", ["voltage", "loading"])},
     )
 
 

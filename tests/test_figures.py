@@ -38,7 +38,9 @@ def test_examples_in_docstrings_hold(module):
 
 def test_a_figure_brings_its_words_and_its_data():
     frame = pd.DataFrame({"area": ["A"], "vm_min_pu": [0.97]})
-    figure = figures.Figure(go.Figure(go.Bar(x=["A"], y=[0.97])), "lowest", "It sags in A", "Lowest voltage [pu].", "A: 0.97 pu", frame)
+    figure = figures.Figure(
+        go.Figure(go.Bar(x=["A"], y=[0.97])), "lowest", "It sags in A", "Lowest voltage [pu].", "A: 0.97 pu", frame
+    )
     data, meta = bundle(figure)
     assert meta["gridplan"] == {
         "kind": "figure",

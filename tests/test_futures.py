@@ -13,7 +13,9 @@ TIME = pd.date_range("2016-01-01", periods=4, freq="h")
 
 
 def study(assignments):
-    profiles = pd.DataFrame({"time": TIME, "h0_p": [1.0, 0.5, 0.2, 0.8], "h0_q": [1.0, 1.0, 1.0, 1.0], "pv_p": [0.0, 0.1, 0.9, 0.0]})
+    profiles = pd.DataFrame(
+        {"time": TIME, "h0_p": [1.0, 0.5, 0.2, 0.8], "h0_q": [1.0, 1.0, 1.0, 1.0], "pv_p": [0.0, 0.1, 0.9, 0.0]}
+    )
     tables = {"assignments": assignments, "profiles": profiles}
     return SimpleNamespace(name="test", table=tables.__getitem__)
 

@@ -78,7 +78,7 @@ def zip_loads(seed=3):
 
 
 def awkward():
-    """Open lines, an island, parallel and dead elements, a bus coupler, a switch impedance, conductance, taps and a phase shift."""
+    """Open lines, an island, parallel and dead elements, bus couplers, a switch impedance, conductance, taps, a phase shift."""
     net = nw.mv_oberrhein()
     net.switch.loc[net.switch.index[net.switch.et == "l"][[3, 60]], "closed"] = False
     net.line.loc[net.line.index[10], "in_service"] = False
@@ -161,7 +161,9 @@ def test_agrees_without_phase_shifts():
     np.testing.assert_allclose(result.va_degree.iloc[0], solved.res_bus.va_degree, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["cigre_mv_der", "oberrhein_generation", "zip", "awkward", "multivoltage", "case118", "case33bw"])
+@pytest.mark.parametrize(
+    "name", ["cigre_mv_der", "oberrhein_generation", "zip", "awkward", "multivoltage", "case118", "case33bw"]
+)
 def test_agrees_step_by_step_with_random_profiles(name):
     net = NETWORKS[name]()
     profiles = random_profiles(net)
@@ -302,7 +304,9 @@ def test_statistics_of_both_kinds_are_the_same(monkeypatch):
     np.testing.assert_allclose(bus["mean"][known], np.nanmean(values[:, known], axis=0))
     np.testing.assert_array_equal(bus["min_step"][known], np.nanargmin(values[:, known], axis=0))
     np.testing.assert_array_equal(bus["hours_below"], (values < 0.98).sum(axis=0))
-    np.testing.assert_array_equal(small.statistics["line"]["hours_above"], (full.line_loading_percent.to_numpy() > 40).sum(axis=0))
+    np.testing.assert_array_equal(
+        small.statistics["line"]["hours_above"], (full.line_loading_percent.to_numpy() > 40).sum(axis=0)
+    )
     pd.testing.assert_frame_equal(pf.violations(full), pf.violations(small))
 
 
@@ -421,7 +425,14 @@ def test_profiles_report_every_problem_at_once():
     with pytest.raises(ParameterError) as caught:
         pf.Profiles(time, pd.DataFrame({"a": [1.0, np.nan]}), elements)
     text = str(caught.value)
-    for part in ("does not follow", "2 rows for 3 steps", "1 values are missing", "did you mean 'load'", "listed twice", "'aa' is no shape"):
+    for part in (
+        "does not follow",
+        "2 rows for 3 steps",
+        "1 values are missing",
+        "did you mean 'load'",
+        "listed twice",
+        "'aa' is no shape",
+    ):
         assert part in text
     assert len(caught.value.problems) == 6
 

@@ -134,7 +134,7 @@ def study_cards(held: Any) -> list[Card]:
         Card("Customers", held.customers, note=f"at {number(held.stations)} stations"),
         Card("Lines", held.length_km, "km", digits=0),
         Card("Load", held.load_mw, "MW", "sum of the stations' peaks", digits=1),
-        Card("Generation", held.pv_mw, "MW", "installed in the network", digits=1),
+        Card("Generation", held.pv_mw, "MW", "sum of the plants' peaks", digits=1),
         Card("Time series", held.steps, "steps", f"of {number(held.step_min, 0)} minutes"),
     ]
 

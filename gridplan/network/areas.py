@@ -93,13 +93,15 @@ def _area_name(heads: pd.Series) -> str:
 
 def _heads(net: pandapowerNet, connected: nx.MultiGraph, bars: list[frozenset[int]], parts: dict[int, int]) -> pd.DataFrame:
     """One row per branch from a supply bus bar into a part below it."""
-    rows = []
-    for number, bar in enumerate(bars, start=1):
+    rows: list[tuple] = []
+    number = 0
+    for bar in bars:
         leaving = {
             (list(ENDS).index(table), element, bus, other)
             for bus, other, (table, element) in connected.edges(bar, keys=True)
             if other in parts and table != "switch"
         }
+        number += bool(leaving)
         for count, (table, element, bus, other) in enumerate(sorted(leaving), start=1):
             head = f"S{number}-F{count}"
             rows.append((head, list(ENDS)[table], element, bus, other, f"S{number}", display_name(net, "bus", min(bar)), parts[other]))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandapower as pp
+import pandas as pd
 import scipy.io
 from pandapower.auxiliary import pandapowerNet
 from pandapower.converter.pypower import from_ppc
@@ -22,13 +24,16 @@ NEEDED = {"bus": (13, 10), "branch": (11, 5), "gen": (10, 3)}
 BUS, BRANCH, GEN = ({name: value - 1 for name, value in INDEX[key].items()} for key in ("idx_bus", "idx_brch", "idx_gen"))
 REFERENCE = 3
 FREQUENCY_HZ = 50.0
+#: Below this impedance [pu] a branch is a closed switch: as a line it would keep Newton-Raphson from reaching its tolerance.
+SWITCH_PU = 1e-8
 
 
 def open_matpower(path: Path) -> pandapowerNet:
     """Open a MATPOWER case.
 
     Buses and branches keep the numbers of the file: bus 18 is bus 18, branch 7 (the seventh row of the branch matrix) is line 7 or
-    transformer 7. Branches between buses of different voltage become transformers, also at the nominal ratio.
+    transformer 7. Branches between buses of different voltage become transformers, also at the nominal ratio. A branch between buses of one
+    voltage with next to no impedance (below 1e-8 pu) becomes a switch between them, also with its number.
 
     Parameters
     ----------
@@ -135,7 +140,11 @@ def _prepared(case: dict[str, Any]) -> dict[str, Any]:
     _turn(branch, transformer & (start < end))
     # A branch between two voltages at ratio 1 counts as a transformer for the converter only if its ratio is not exactly 1.
     tap[transformer & (tap == 1)] = np.nextafter(1.0, 2.0)
-    return {"version": 2, "baseMVA": float(case["baseMVA"]), "bus": bus, "branch": branch, "gen": gen}
+    switch = ~transformer & (np.hypot(branch[:, BRANCH["BR_R"]], branch[:, BRANCH["BR_X"]]) < SWITCH_PU)
+    names = np.asarray(case.get("bus_name", bus[:, BUS["BUS_I"]].astype(int)), dtype=str).ravel()
+    names = names if len(names) == len(bus) else bus[:, BUS["BUS_I"]].astype(int).astype(str)
+    parts = {"bus": bus, "branch": branch, "gen": gen, "switch": switch, "bus_name": np.char.strip(names).astype(object)}
+    return {"version": 2, "baseMVA": float(case["baseMVA"]), **parts}
 
 
 def _charge_to_shunts(base: float, bus: np.ndarray, branch: np.ndarray, transformer: np.ndarray) -> None:
@@ -160,15 +169,18 @@ def _turn(branch: np.ndarray, rows: np.ndarray) -> None:
 
 def _convert(ppc: dict[str, Any], name: str) -> pandapowerNet:
     """Convert and number as in the file."""
-    net = from_ppc(ppc, f_hz=FREQUENCY_HZ)
+    switch, branch = ppc["switch"], ppc["branch"]
+    net = from_ppc({**ppc, "branch": branch[~switch]}, f_hz=FREQUENCY_HZ)
     net.name = name
-    net.bus["name"] = net.bus.index.astype(str)
     lookup = net.pop("_from_ppc_lookups")["branch"]
+    numbers = np.flatnonzero(~switch) + 1
     for table in ("line", "trafo"):
-        rows = lookup.index[lookup.element_type == table] + 1
-        net[table].index = rows.astype("int64")
+        net[table].index = pd.Index(numbers[lookup.element_type == table], dtype="int64")
+    for row in np.flatnonzero(switch):
+        ends = branch[row, [BRANCH["F_BUS"], BRANCH["T_BUS"]]].astype(int)
+        pp.create_switch(net, *ends, et="b", closed=bool(branch[row, BRANCH["BR_STATUS"]]), index=row + 1, name=f"branch {row + 1}")
     nominal = net.trafo.index[net.trafo.tap_step_percent < 1e-9]
-    net.trafo.loc[nominal, ["tap_step_percent", "tap_pos"]] = [0.0, 0.0]
+    net.trafo.loc[nominal, ["tap_step_percent", "tap_pos"]] = 0.0
     net.trafo["tap_changer_type"] = net.trafo["tap_changer_type"].astype(object)
     net.trafo.loc[nominal, "tap_changer_type"] = None
     return net

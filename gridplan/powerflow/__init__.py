@@ -1,6 +1,7 @@
 """Batch time-series power flow: one topology, many steps.
 
-:func:`run` solves the steps of some :class:`Profiles` and returns a :class:`PowerFlow`; the other functions turn that into tables.
+:func:`run` solves the steps of some :class:`Profiles` and returns a :class:`PowerFlow`;
+the other functions turn that into tables.
 """
 
 from gridplan.powerflow._results import by_area, duration_curve, energy, losses, statistics, violations, worst_hours

@@ -73,6 +73,18 @@ class Demand(NamedTuple):
     impedance_q: np.ndarray
 
 
+class Block(NamedTuple):
+    """Steps side by side: demand, voltages, the vector being solved for, and the squared change of each step's voltages."""
+
+    p: np.ndarray
+    q: np.ndarray
+    vr: np.ndarray
+    vi: np.ndarray
+    xr: np.ndarray
+    xi: np.ndarray
+    change: np.ndarray
+
+
 class Meters(NamedTuple):
     """What is read off the voltages: which bus at which row, which branches load which element."""
 
@@ -106,23 +118,26 @@ class Readings(NamedTuple):
 
 
 @njit(**_COMPILED)
-def _inject(demand, shapes, first, steps, p, q):  # noqa: PLR0913, PLR0917 - a kernel
+def _inject(demand, shapes, first, block):
+    """Fill in the demand of the steps from `first` on."""
+    p, q, steps = block.p, block.q, block.change.size
     for i in range(p.shape[0]):
         p[i, :] = demand.p[i]
         q[i, :] = demand.q[i]
     for e in range(demand.p_bus.size):
-        row, size, shape = p[demand.p_bus[e]], demand.p_size[e], shapes[demand.p_shape[e], first : first + steps]
+        k, size, shape = demand.p_bus[e], demand.p_size[e], demand.p_shape[e]
         for t in range(steps):
-            row[t] += size * shape[t]
+            p[k, t] += size * shapes[shape, first + t]
     for e in range(demand.q_bus.size):
-        row, size, shape = q[demand.q_bus[e]], demand.q_size[e], shapes[demand.q_shape[e], first : first + steps]
+        k, size, shape = demand.q_bus[e], demand.q_size[e], demand.q_shape[e]
         for t in range(steps):
-            row[t] += size * shape[t]
+            q[k, t] += size * shapes[shape, first + t]
 
 
 @njit(**_COMPILED)
-def _currents(demand, k, p, q, vr, vi, xr, xi):  # noqa: PLR0913, PLR0917 - a kernel
+def _currents(demand, k, block):
     """Add the currents that a voltage-dependent demand of bus k draws to the right-hand side."""
+    p, q, vr, vi, xr, xi, _ = block
     ip, zp, iq, zq = demand.current_p[k], demand.impedance_p[k], demand.current_q[k], demand.impedance_q[k]
     for t in range(p.shape[1]):
         square = vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t]
@@ -134,12 +149,13 @@ def _currents(demand, k, p, q, vr, vi, xr, xi):  # noqa: PLR0913, PLR0917 - a ke
 
 
 @njit(**_COMPILED)
-def _forward(demand, l_ptr, l_row, l_re, l_im, p, q, vr, vi, xr, xi):  # noqa: PLR0913, PLR0917 - a kernel
+def _forward(grid, demand, block):
     """Currents of all buses, then forward substitution; x must hold zeros."""
-    steps = p.shape[1]
+    p, q, vr, vi, xr, xi, _ = block
+    l_ptr, l_row, l_re, l_im, steps = grid.l_ptr, grid.l_row, grid.l_re, grid.l_im, p.shape[1]
     for k in range(xr.shape[0]):
         if demand.dependent:
-            _currents(demand, k, p, q, vr, vi, xr, xi)
+            _currents(demand, k, block)
         else:
             for t in range(steps):
                 share = 1.0 / (vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
@@ -153,13 +169,14 @@ def _forward(demand, l_ptr, l_row, l_re, l_im, p, q, vr, vi, xr, xi):  # noqa: P
 
 
 @njit(**_COMPILED)
-def _backward(d_re, d_im, no_load, u_ptr, u_row, u_re, u_im, vr, vi, xr, xi, change):  # noqa: PLR0913, PLR0917 - a kernel
-    """Backward substitution, new voltages, squared change of each step; leaves zeros in x."""
-    steps = change.size
+def _backward(grid, block):
+    """Backward substitution, new voltages and their change; leaves zeros in x."""
+    _, _, vr, vi, xr, xi, change = block
+    u_ptr, u_row, u_re, u_im, steps = grid.u_ptr, grid.u_row, grid.u_re, grid.u_im, change.size
     for t in range(steps):
         change[t] = 0.0
     for k in range(xr.shape[0] - 1, -1, -1):
-        a, b, wr, wi = d_re[k], d_im[k], no_load[k].real, no_load[k].imag
+        a, b, wr, wi = grid.d_re[k], grid.d_im[k], grid.no_load[k].real, grid.no_load[k].imag
         for t in range(steps):
             r = a * xr[k, t] - b * xi[k, t]
             i = a * xi[k, t] + b * xr[k, t]
@@ -181,23 +198,14 @@ def _backward(d_re, d_im, no_load, u_ptr, u_row, u_re, u_im, vr, vi, xr, xi, cha
 
 
 @njit(**_COMPILED)
-def _sweep(grid, demand, p, q, vr, vi, xr, xi, change):  # noqa: PLR0913, PLR0917 - a kernel
-    """One fixed-point iteration of a block; `change` is the squared change of all voltages of a step."""
-    _forward(demand, grid.l_ptr, grid.l_row, grid.l_re, grid.l_im, p, q, vr, vi, xr, xi)
-    _backward(grid.d_re, grid.d_im, grid.no_load, grid.u_ptr, grid.u_row, grid.u_re, grid.u_im, vr, vi, xr, xi, change)
-
-
-@njit(**_COMPILED)
-def _fixed_point(grid, demand, p, q, vr, vi, xr, xi, change, limits, iterations):  # noqa: PLR0913, PLR0917 - a kernel
+def _fixed_point(grid, demand, block, tolerance, most, iterations):
     """Iterate a block until every step has converged or is given up; `iterations` stays 0 for the latter."""
-    tolerance, most = limits
+    change = block.change
     before = np.empty_like(change)
-    iterations[:] = 0
-    xr[:] = 0.0
-    xi[:] = 0.0
-    for round_ in range(1, int(most) + 1):
+    for round_ in range(1, most + 1):
         before[:] = change
-        _sweep(grid, demand, p, q, vr, vi, xr, xi, change)
+        _forward(grid, demand, block)
+        _backward(grid, block)
         waiting = 0
         for t in range(change.size):
             if iterations[t] > 0:
@@ -225,8 +233,9 @@ def _specified(demand, k, p, q, size):
 
 
 @njit(**_COMPILED)
-def _jacobian_row(grid, demand, k, p, q, v, work, mismatch):  # noqa: PLR0913, PLR0917 - a kernel
+def _jacobian_row(grid, demand, k, power, v, space):
     """Scatter the 2x2 blocks of row k into `work`, write the mismatch of bus k, return its size."""
+    work, _, mismatch = space
     total = 0.0 + 0.0j
     for e in range(grid.f_ptr[k], grid.f_ptr[k + 1]):
         work[grid.f_col[e], :] = 0.0
@@ -237,7 +246,7 @@ def _jacobian_row(grid, demand, k, p, q, v, work, mismatch):  # noqa: PLR0913, P
         if i < grid.unknown:
             work[i, 0], work[i, 1] = work[i, 0] + flow.imag, work[i, 1] + flow.real
             work[i, 2], work[i, 3] = work[i, 2] - flow.real, work[i, 3] + flow.imag
-    wanted, slope = _specified(demand, k, p, q, abs(v[k]))
+    wanted, slope = _specified(demand, k, power[0, k], power[1, k], abs(v[k]))
     work[k, 0] -= total.imag
     work[k, 1] += total.real - slope.real
     work[k, 2] += total.real
@@ -253,8 +262,9 @@ def _jacobian_row(grid, demand, k, p, q, v, work, mismatch):  # noqa: PLR0913, P
 
 
 @njit(**_COMPILED)
-def _factor_row(grid, k, work, blocks, x):
+def _factor_row(grid, k, space):
     """Eliminate row k, held in `work`, with the rows above it; keep its upper part and the inverse of its diagonal."""
+    work, blocks, x = space
     for e in range(grid.f_ptr[k], grid.f_diag[k]):
         i = grid.f_col[e]
         d = blocks[grid.f_diag[i]]
@@ -279,13 +289,14 @@ def _factor_row(grid, k, work, blocks, x):
 
 
 @njit(**_COMPILED)
-def _newton_step(grid, demand, p, q, v, work, blocks, x):  # noqa: PLR0913, PLR0917 - a kernel
+def _newton_step(grid, demand, power, v, space):
     """One Newton-Raphson step; returns the mismatch before it and the largest change of it, both per unit."""
+    _, blocks, x = space
     worst, largest = 0.0, 0.0
     for k in range(grid.unknown):
-        found = _jacobian_row(grid, demand, k, p[k], q[k], v, work, x)
+        found = _jacobian_row(grid, demand, k, power, v, space)
         worst = found if not found <= worst else worst
-        _factor_row(grid, k, work, blocks, x)
+        _factor_row(grid, k, space)
     for k in range(grid.unknown - 1, -1, -1):
         a, b = x[k]
         for e in range(grid.f_diag[k] + 1, grid.f_ptr[k + 1]):
@@ -302,13 +313,11 @@ def _newton_step(grid, demand, p, q, v, work, blocks, x):  # noqa: PLR0913, PLR0
 
 
 @njit(**_COMPILED)
-def _newton(grid, demand, p, q, v, tolerance):  # noqa: PLR0913, PLR0917 - a kernel
+def _newton(grid, demand, power, v, tolerance):
     """Solve one step by Newton-Raphson from `v`; the number of iterations, or 0 if there is no solution to be found."""
-    work = np.zeros((grid.unknown, 4))
-    blocks = np.zeros((grid.f_col.size, 4))
-    x = np.zeros((grid.unknown, 2))
+    space = np.zeros((grid.unknown, 4)), np.zeros((grid.f_col.size, 4)), np.zeros((grid.unknown, 2))
     for round_ in range(1, _MAX_NEWTON + 1):
-        worst, change = _newton_step(grid, demand, p, q, v, work, blocks, x)
+        worst, change = _newton_step(grid, demand, power, v, space)
         if not np.isfinite(worst) or not np.isfinite(change):
             return 0
         # Quadratic convergence: after a change this small the next one would be of the order of its square.
@@ -321,40 +330,43 @@ def _newton(grid, demand, p, q, v, tolerance):  # noqa: PLR0913, PLR0917 - a ker
 
 
 @njit(**_COMPILED)
-def _rescue(grid, demand, p, q, vr, vi, last, tolerance, method, iterations):  # noqa: PLR0913, PLR0917 - a kernel
+def _rescue(grid, demand, block, last, tolerance, found):
     """Newton-Raphson for the steps without a solution so far; NaN where that fails as well."""
-    v = np.empty_like(grid.start)
+    iterations, method = found
+    v, power = np.empty_like(grid.start), np.empty((2, grid.start.size))
     for t in range(iterations.size):
         if iterations[t] > 0:
             method[t] = FIXED_POINT
             continue
         method[t] = NEWTON
+        power[0], power[1] = block.p[:, t], block.q[:, t]
         v[:] = last
-        iterations[t] = _newton(grid, demand, p[:, t].copy(), q[:, t].copy(), v, tolerance)
+        iterations[t] = _newton(grid, demand, power, v, tolerance)
         if iterations[t] == 0 and grid.newton_only:
             v[:] = grid.start
-            iterations[t] = _newton(grid, demand, p[:, t].copy(), q[:, t].copy(), v, tolerance)
+            iterations[t] = _newton(grid, demand, power, v, tolerance)
         if iterations[t] == 0:
             method[t] = FAILED
             v[:] = complex(np.nan, np.nan)
         elif grid.newton_only:
             last[:] = v
-        vr[:, t] = v.real
-        vi[:, t] = v.imag
+        block.vr[:, t] = v.real
+        block.vi[:, t] = v.imag
 
 
 @njit(**_COMPILED)
-def _extremes(values, steps, row, kind, best, at):  # noqa: PLR0913, PLR0917 - a kernel
-    """Keep, step by step, the largest value of a kind and the row that has it."""
-    b, a = best[kind], at[kind]
-    for t in range(steps):
-        larger = values[t] > b[t]
-        b[t] = values[t] if larger else b[t]
-        a[t] = row if larger else a[t]
+def _extremes(values, row, best, at):
+    """Keep, step by step, the largest value and the row that has it."""
+    for t in range(values.size):
+        larger = values[t] > best[t]
+        best[t] = values[t] if larger else best[t]
+        at[t] = row if larger else at[t]
 
 
 @njit(**_COMPILED)
-def _read_buses(meters, vr, vi, first, steps, out, best, at):  # noqa: PLR0913, PLR0917 - a kernel
+def _read_buses(meters, block, first, out, best, at):
+    """Write the voltages and keep the extremes of each step (row 0: lowest, negative; row 1: highest)."""
+    vr, vi, steps = block.vr, block.vi, block.change.size
     size = np.empty(steps)
     for i in range(meters.bus.size):
         k = meters.bus[i]
@@ -363,28 +375,29 @@ def _read_buses(meters, vr, vi, first, steps, out, best, at):  # noqa: PLR0913, 
         if meters.first[i] != i:  # connected by a closed switch to a bus already read
             out.vm[i, first : first + steps] = out.vm[meters.first[i], first : first + steps]
         else:
-            row, kr, ki = out.vm[i, first : first + steps], vr[k], vi[k]
+            row = out.vm[i, first : first + steps]
             for t in range(steps):
-                size[t] = np.sqrt(kr[t] * kr[t] + ki[t] * ki[t])
+                size[t] = np.sqrt(vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
                 row[t] = size[t]
-            _extremes(size, steps, i, 1, best, at)
+            _extremes(size, i, best[1], at[1])
             for t in range(steps):
                 size[t] = -size[t]
-            _extremes(size, steps, i, 0, best, at)
+            _extremes(size, i, best[0], at[0])
         if meters.angles:
             for t in range(steps):
                 out.va[i, first + t] = np.degrees(np.arctan2(vi[k, t], vr[k, t]))
 
 
 @njit(**_COMPILED)
-def _read_branch(meters, m, steps, vr, vi, losses, worst):  # noqa: PLR0913, PLR0917 - a kernel
+def _read_branch(meters, m, block, losses, worst):
     """Add the losses of branch m and raise `worst`, the squared loading of its element, to that of the branch."""
-    fr, fi, tr, ti = vr[meters.branch_from[m]], vi[meters.branch_from[m]], vr[meters.branch_to[m]], vi[meters.branch_to[m]]
+    start, end = meters.branch_from[m], meters.branch_to[m]
+    fr, fi, tr, ti = block.vr[start], block.vi[start], block.vr[end], block.vi[end]
     y = meters.branch_y[m]
     ffr, ffi, ftr, fti = y[0].real, y[0].imag, y[1].real, y[1].imag
     tfr, tfi, ttr, tti = y[2].real, y[2].imag, y[3].real, y[3].imag
     sf, st = meters.scale_from[m] ** 2, meters.scale_to[m] ** 2
-    for t in range(steps):
+    for t in range(losses.size):
         a = ffr * fr[t] - ffi * fi[t] + ftr * tr[t] - fti * ti[t]
         b = ffr * fi[t] + ffi * fr[t] + ftr * ti[t] + fti * tr[t]
         c = tfr * fr[t] - tfi * fi[t] + ttr * tr[t] - tti * ti[t]
@@ -392,12 +405,13 @@ def _read_branch(meters, m, steps, vr, vi, losses, worst):  # noqa: PLR0913, PLR
         losses[t] += fr[t] * a + fi[t] * b + tr[t] * c + ti[t] * d
         from_ = sf * (a * a + b * b)
         to = st * (c * c + d * d)
-        both = from_ if from_ > to else to
-        worst[t] = worst[t] if worst[t] > both else both
+        worst[t] = max(worst[t], from_, to)
 
 
 @njit(**_COMPILED)
-def _read_branches(meters, vr, vi, first, steps, out, best, at):  # noqa: PLR0913, PLR0917 - a kernel
+def _read_branches(meters, block, first, out, best, at):
+    """Write the loadings and losses and keep the highest loading of each kind (rows 2 to 4) and step."""
+    steps = block.change.size
     worst = np.empty(steps)
     losses = np.zeros((3, steps))
     for r in range(meters.row_ptr.size - 1):
@@ -405,7 +419,7 @@ def _read_branches(meters, vr, vi, first, steps, out, best, at):  # noqa: PLR091
             continue
         worst[:] = 0.0
         for m in range(meters.row_ptr[r], meters.row_ptr[r + 1]):
-            _read_branch(meters, m, steps, vr, vi, losses[meters.branch_kind[m]], worst)
+            _read_branch(meters, m, block, losses[meters.branch_kind[m]], worst)
         if r >= out.loading.shape[0]:  # the last row collects what has no rating
             continue
         row = out.loading[r, first : first + steps]
@@ -413,13 +427,15 @@ def _read_branches(meters, vr, vi, first, steps, out, best, at):  # noqa: PLR091
             worst[t] = np.sqrt(worst[t])
             row[t] = worst[t]
         if np.isfinite(meters.scale_from[meters.row_ptr[r]]):
-            _extremes(worst, steps, r, meters.row_kind[r], best, at)
+            _extremes(worst, r, best[meters.row_kind[r]], at[meters.row_kind[r]])
     out.losses[:, first : first + steps] = losses
 
 
 @njit(**_COMPILED)
-def _read_totals(grid, demand, p, q, vr, vi, first, steps, out):  # noqa: PLR0913, PLR0917 - a kernel
+def _read_totals(grid, demand, block, first, out):
     """Sum the demand at the voltages found, and find what the slack buses inject."""
+    p, q, vr, vi, _, _, change = block
+    steps = change.size
     total = np.zeros(steps)
     for k in range(p.shape[0]):
         pk = p[k]
@@ -442,27 +458,33 @@ def _read_totals(grid, demand, p, q, vr, vi, first, steps, out):  # noqa: PLR091
 
 
 @njit(**_COMPILED)
-def solve(grid, demand, meters, shapes, out, block, tolerance, most):  # noqa: PLR0913, PLR0917 - a kernel
-    """Solve all steps of `shapes` (shapes, steps), `block` of them at a time, into `out`."""
-    buses, unknown, count = grid.start.size, grid.unknown, shapes.shape[1]
+def _block(grid, steps):
+    """Make an empty block at the voltages of the start."""
+    buses = grid.start.size
+    p, q, vr, vi = np.empty((buses, steps)), np.empty((buses, steps)), np.empty((buses, steps)), np.empty((buses, steps))
+    for k in range(buses):
+        vr[k, :] = grid.start[k].real
+        vi[k, :] = grid.start[k].imag
+    return Block(p, q, vr, vi, np.zeros((grid.unknown, steps)), np.zeros((grid.unknown, steps)), np.zeros(steps))
+
+
+@njit(**_COMPILED)
+def solve(grid, demand, meters, shapes, out, how):
+    """Solve all steps of `shapes` (shapes, steps) into `out`; `how` is (steps side by side, tolerance, most iterations)."""
+    width, tolerance, most = how
     last = grid.start.copy()
-    for first in range(0, count, block):
-        steps = min(block, count - first)
-        p, q = np.empty((buses, steps)), np.empty((buses, steps))
-        vr, vi = np.empty((buses, steps)), np.empty((buses, steps))
-        xr, xi, change = np.empty((unknown, steps)), np.empty((unknown, steps)), np.zeros(steps)
-        _inject(demand, shapes, first, steps, p, q)
-        for k in range(buses):
-            vr[k, :] = grid.start[k].real
-            vi[k, :] = grid.start[k].imag
+    for first in range(0, shapes.shape[1], width):
+        steps = min(width, shapes.shape[1] - first)
+        block = _block(grid, steps)
+        _inject(demand, shapes, first, block)
         iterations, method = out.iterations[first : first + steps], out.method[first : first + steps]
         iterations[:] = 0
         if not grid.newton_only:
-            _fixed_point(grid, demand, p, q, vr, vi, xr, xi, change, (tolerance, most), iterations)
-        _rescue(grid, demand, p, q, vr, vi, last, tolerance, method, iterations)
+            _fixed_point(grid, demand, block, tolerance, most, iterations)
+        _rescue(grid, demand, block, last, tolerance, (iterations, method))
         best, at = np.full((5, steps), -np.inf), np.full((5, steps), -1)
-        _read_buses(meters, vr, vi, first, steps, out, best, at)
-        _read_branches(meters, vr, vi, first, steps, out, best, at)
-        _read_totals(grid, demand, p, q, vr, vi, first, steps, out)
+        _read_buses(meters, block, first, out, best, at)
+        _read_branches(meters, block, first, out, best, at)
+        _read_totals(grid, demand, block, first, out)
         out.extreme[:, first : first + steps] = best
         out.extreme_at[:, first : first + steps] = at

@@ -130,7 +130,9 @@ def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
             )
     except (pp.LoadflowNotConverged, UserWarning, ValueError, KeyError, IndexError, AttributeError, FloatingPointError) as error:
         remedy = "check the network with gridplan.network.diagnose"
-        raise NetworkError("the network", [Problem("power flow", f"pandapower cannot build it: {error}", remedy=remedy)]) from error
+        raise NetworkError(
+            "the network", [Problem("power flow", f"pandapower cannot build it: {error}", remedy=remedy)]
+        ) from error
     used = [name for name in _UNSUPPORTED if copy._options[name]]
     if used:
         raise NetworkError("the network", [Problem("user_pf_options", f"{name} is not supported in a batch") for name in used])
@@ -318,7 +320,7 @@ def _slack(template: pandapowerNet, position: np.ndarray, unknown: int) -> tuple
     for element in ("ext_grid", "gen"):
         on = template[element].index[template._is_elements[element].astype(bool)]
         if element == "gen":
-            on = [i for i in on if template.gen.at[i, "slack"]]
+            on = on.intersection(template.gen.index[template.gen["slack"].astype(bool)])
         rows += [(element, i, int(lookups[element][i])) for i in on]
     active = np.cumsum(internal["gen_is"]) - 1  # generators out of service are not in the internal table
     gens = internal["gen"][[active[row[2]] for row in rows]]
@@ -393,7 +395,7 @@ def _branches(template: pandapowerNet) -> tuple[pd.DataFrame, np.ndarray, np.nda
 
 
 def _rating(template: pandapowerNet, element: str) -> np.ndarray:
-    """Loading per kA at the two ends of the branches of a rated element, as pandapower defines it; shape (branches, 2)."""
+    """Find the loading per kA at the two ends of the branches of a rated element, as pandapower has it; (branches, 2)."""
     table = template[element]
     with np.errstate(divide="ignore"):
         if element == "line":
@@ -402,6 +404,8 @@ def _rating(template: pandapowerNet, element: str) -> np.ndarray:
         if element == "trafo":
             share = np.sqrt(3) / (table["sn_mva"] * table["parallel"] * table["df"]).to_numpy(float)
             return np.column_stack([share * table["vn_hv_kv"], share * table["vn_lv_kv"]])
-        high, middle, low = ((table[f"vn_{s}_kv"] * np.sqrt(3) / table[f"sn_{s}_mva"]).to_numpy(float) for s in ("hv", "mv", "lv"))
+        high, middle, low = (
+            (table[f"vn_{s}_kv"] * np.sqrt(3) / table[f"sn_{s}_mva"]).to_numpy(float) for s in ("hv", "mv", "lv")
+        )
     nothing = np.zeros(len(table))
     return np.vstack([np.column_stack(pair) for pair in ((high, nothing), (nothing, middle), (nothing, low))])

@@ -38,7 +38,9 @@ def statistics(result: PowerFlow, limits: Limits | None = None) -> dict[str, pd.
     if result.statistics is not None:
         if limits != result.limits:
             remedy = "pass these limits to run, or keep='all'"
-            raise ParameterError("statistics", [Problem("limits", f"the result holds statistics for {result.limits}", remedy=remedy)])
+            raise ParameterError(
+                "statistics", [Problem("limits", f"the result holds statistics for {result.limits}", remedy=remedy)]
+            )
         return result.statistics
     tables = {"bus": result.vm_pu} | {element: getattr(result, name) for element, name in _LOADING.items()}
     elements = {name: table.columns for name, table in tables.items()}
@@ -99,9 +101,7 @@ def _no_solution(result: PowerFlow) -> pd.DataFrame:
     return pd.DataFrame([row] if len(failed) else [], columns=_VIOLATION_COLUMNS)
 
 
-def _violation(
-    result: PowerFlow, element: str, kind: str, table: pd.DataFrame, columns: tuple[str, str]
-) -> pd.DataFrame:
+def _violation(result: PowerFlow, element: str, kind: str, table: pd.DataFrame, columns: tuple[str, str]) -> pd.DataFrame:
     hours, worst = columns
     at = table[f"{worst}_step"].to_numpy()
     time = pd.Series(result.time[np.maximum(at, 0)]).where(at >= 0)
@@ -124,8 +124,8 @@ def by_area(result: PowerFlow, net: pandapowerNet, areas: pd.DataFrame) -> pd.Da
     Returns
     -------
     pd.DataFrame
-        One row an area and step: ``time, area, vm_min_pu, vm_max_pu, line_loading_max_percent``. NaN where the step failed; an area
-        without lines has NaN loading.
+        One row an area and step: ``time, area, vm_min_pu, vm_max_pu, line_loading_max_percent``. NaN where the step failed;
+        an area without lines has NaN loading.
 
     Raises
     ------
@@ -199,11 +199,13 @@ def worst_hours(result: PowerFlow, n: int = 10) -> pd.DataFrame:
     frames = [_events(result, kind, element, severity, named, n) for kind, element, severity, named in kinds]
     failed = pd.Series(result.time[~result.converged])
     first = failed.groupby(failed.dt.normalize()).first().head(n)
-    frames.append(pd.DataFrame({"time": first.array, "kind": "no solution", "element": "network", "element_id": -1, "value": np.nan}))
+    frames.append(
+        pd.DataFrame({"time": first.array, "kind": "no solution", "element": "network", "element_id": -1, "value": np.nan})
+    )
     return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
 
 
-def _events(result: PowerFlow, kind: str, element: str, severity: pd.Series, named: str, n: int) -> pd.DataFrame:  # noqa: PLR0913, PLR0917
+def _events(result: PowerFlow, kind: str, element: str, severity: pd.Series, named: str, n: int) -> pd.DataFrame:
     """Worst step of each of the n worst days."""
     known = severity.dropna()
     time = known.groupby(known.index.normalize()).idxmax()
@@ -224,8 +226,9 @@ def losses(result: PowerFlow) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``quantity, value, unit, time`` (of the peak): ``losses``, of which ``lines``, ``transformers`` and ``others`` (impedances and
-        the like), ``share of supply`` (of what external grids and generation feed in), ``peak``. Over the steps with a solution.
+        ``quantity, value, unit, time`` (of the peak): ``losses``, of which ``lines``, ``transformers`` and ``others``
+        (impedances and the like), ``share of supply`` (of what external grids and generation feed in), ``peak``. Over the steps
+        with a solution.
     """
     steps, hours = result.steps, result.step_h
     lost = steps[["losses_mw", "line_losses_mw", "trafo_losses_mw"]].sum() * hours
@@ -248,9 +251,10 @@ def energy(result: PowerFlow) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``quantity, value, unit, time`` (of the peaks): ``load``, ``generation``, ``storage`` (net charging), ``drawn from the grid``,
-        ``returned to the grid`` (each external grid and step by itself), ``losses``, ``shunts`` (the rest of the balance: shunts, wards),
-        ``peak load``, ``peak draw``, ``peak return``, ``hours``, ``hours without solution``. Over the steps with a solution.
+        ``quantity, value, unit, time`` (of the peaks): ``load``, ``generation``, ``storage`` (net charging), ``drawn from the
+        grid``, ``returned to the grid`` (each external grid and step by itself), ``losses``, ``shunts`` (the rest of the
+        balance: shunts, wards), ``peak load``, ``peak draw``, ``peak return``, ``hours``, ``hours without solution``. Over the
+        steps with a solution.
     """
     steps, hours, slack = result.steps, result.step_h, result.slack_p_mw
     total = steps[["load_mw", "generation_mw", "storage_mw", "slack_mw", "losses_mw"]].sum() * hours
@@ -271,6 +275,10 @@ def energy(result: PowerFlow) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["quantity", "value", "unit"])
     if result.converged.any():
-        peaks = {"peak load": steps["load_mw"].idxmax(), "peak draw": steps["slack_mw"].idxmax(), "peak return": steps["slack_mw"].idxmin()}
+        peaks = {
+            "peak load": steps["load_mw"].idxmax(),
+            "peak draw": steps["slack_mw"].idxmax(),
+            "peak return": steps["slack_mw"].idxmin(),
+        }
         return table.assign(time=pd.to_datetime(table["quantity"].map(peaks)))
     return table.assign(time=pd.NaT)

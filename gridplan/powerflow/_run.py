@@ -118,9 +118,8 @@ class Options:
             problems.append(Problem("trafo_model", f"{self.trafo_model!r} is neither 't' nor 'pi'"))
         if not 0 < self.tolerance_pu < 1e-2:
             problems.append(Problem("tolerance_pu", f"{self.tolerance_pu} is not between 0 and 0.01 [pu]"))
-        for name in ("max_iterations", "block"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                problems.append(Problem(name, f"{getattr(self, name)} is below 1"))
+        counts = {"max_iterations": self.max_iterations, "block": self.block}
+        problems += [Problem(name, f"{value} is below 1") for name, value in counts.items() if value is not None and value < 1]
         if problems:
             raise ParameterError("options", problems)
 
@@ -138,10 +137,11 @@ class PowerFlow:
         Starts of the steps, (steps,).
     steps
         One row a step, indexed by time: ``converged``, ``method``, ``iterations``, ``load_mw`` (at the voltages found),
-        ``generation_mw`` (sgen and gen), ``storage_mw`` (charging counts positive), ``slack_mw`` and ``slack_mvar`` (drawn from the
-        external grids), ``losses_mw`` of which ``line_losses_mw`` and ``trafo_losses_mw``, and the extremes with the element that
-        has them: ``vm_min_pu, vm_min_bus, vm_max_pu, vm_max_bus, line_loading_max_percent, line_loading_max_line,
-        trafo_loading_max_percent, trafo_loading_max_trafo`` and the same for ``trafo3w`` (-1 where there is none).
+        ``generation_mw`` (sgen and gen), ``storage_mw`` (charging counts positive), ``slack_mw`` and ``slack_mvar`` (drawn
+        from the external grids), ``losses_mw`` of which ``line_losses_mw`` and ``trafo_losses_mw``, and the extremes with the
+        element that has them: ``vm_min_pu, vm_min_bus, vm_max_pu, vm_max_bus, line_loading_max_percent,
+        line_loading_max_line, trafo_loading_max_percent, trafo_loading_max_trafo`` and the same for ``trafo3w`` (-1 where
+        there is none).
     slack_p_mw, slack_q_mvar
         (steps, external grids); the columns are ``(element, element_id)``.
     vm_pu, va_degree
@@ -149,9 +149,9 @@ class PowerFlow:
     line_loading_percent, trafo_loading_percent, trafo3w_loading_percent
         (steps, elements), float32; None if not kept.
     statistics
-        By table (``bus``, ``line``, ``trafo``, ``trafo3w``): one row an element with ``min, max, mean, min_step, max_step`` (positions
-        in `time`, -1: none), ``hours`` (with a value) and, if limits were given, ``hours_below`` and ``hours_above``.
-        None unless ``keep='statistics'``; :func:`statistics` gives the same for either.
+        By table (``bus``, ``line``, ``trafo``, ``trafo3w``): one row an element with ``min, max, mean, min_step, max_step``
+        (positions in `time`, -1: none), ``hours`` (with a value) and, if limits were given, ``hours_below`` and
+        ``hours_above``. None unless ``keep='statistics'``; :func:`statistics` gives the same for either.
     limits
         Limits that the hours in `statistics` refer to.
     """
@@ -273,7 +273,7 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
         iterations=np.empty(steps, np.int64),
     )
     block = options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)), 16, 128))
-    _kernel.solve(model.grid, model.demand, model.meters, shapes, out, block, options.tolerance_pu, options.max_iterations)
+    _kernel.solve(model.grid, model.demand, model.meters, shapes, out, (block, options.tolerance_pu, options.max_iterations))
     return out
 
 
@@ -296,7 +296,7 @@ def _blank(model: Model, out: _kernel.Readings) -> None:
 def _series(model: Model, time: pd.DatetimeIndex, shapes: np.ndarray, out: _kernel.Readings) -> dict[str, pd.DataFrame]:
     """Tables with one row a step."""
     failed = out.method == _kernel.FAILED
-    load, sgen, storage = (shapes.T @ model.driven[:-1] + model.driven[-1]).T
+    _, sgen, storage = (shapes.T @ model.driven[:-1] + model.driven[-1]).T
     losses, demand = out.losses * model.base_mva, out.demand * model.base_mva
     slack = [(model.slack @ power).T * model.base_mva for power in (out.slack_p, out.slack_q)]
     table = {
@@ -387,7 +387,9 @@ def _shape_problems(time: pd.DatetimeIndex, shapes: pd.DataFrame) -> Iterator[Pr
             continue
         bad = np.flatnonzero(~np.isfinite(values.to_numpy(float)))
         if len(bad):
-            yield Problem("shapes", f"{len(bad)} values are missing or infinite, the first at {time[bad[0] :][:1]}", column=str(name))
+            yield Problem(
+                "shapes", f"{len(bad)} values are missing or infinite, the first at {time[bad[0] :][:1]}", column=str(name)
+            )
 
 
 def _element_problems(elements: pd.DataFrame, shapes: pd.DataFrame) -> Iterator[Problem]:
@@ -397,7 +399,9 @@ def _element_problems(elements: pd.DataFrame, shapes: pd.DataFrame) -> Iterator[
         return
     for element in elements.loc[~elements["element"].isin(list(DRIVEN)), "element"].unique():
         yield Problem("elements", f"'{element}' cannot follow a profile; {suggest(element, DRIVEN)}", column="element")
-    for row, (element, number) in elements.loc[elements.duplicated(["element", "element_id"]), ["element", "element_id"]].iterrows():
+    for row, (element, number) in elements.loc[
+        elements.duplicated(["element", "element_id"]), ["element", "element_id"]
+    ].iterrows():
         yield Problem("elements", f"{element} {number} is listed twice (entry {row})")
     for column in ("shape_p", "shape_q"):
         for name in elements.loc[~elements[column].isin(shapes.columns), column].unique():

@@ -10,7 +10,7 @@ _FIELDS = ("min", "max", "mean", "min_step", "max_step", "hours", "hours_below",
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add(values, start, offset, thresholds, state):  # noqa: PLR0913, PLR0917 - a kernel
+def _add(values, start, offset, thresholds, state):
     """Add the steps of `values` (elements, steps) to the rows of `state` from `offset` on."""
     for e in range(values.shape[0]):
         row = values[e]
@@ -60,5 +60,6 @@ class Tally:
         ends = np.cumsum([len(index) for index in elements.values()])[:-1]
         starts = [0, *ends, len(everything)]
         return {
-            name: everything.iloc[starts[i] : starts[i + 1]].set_axis(index, axis=0) for i, (name, index) in enumerate(elements.items())
+            name: everything.iloc[starts[i] : starts[i + 1]].set_axis(index, axis=0)
+            for i, (name, index) in enumerate(elements.items())
         }

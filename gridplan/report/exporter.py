@@ -68,7 +68,7 @@ class PageExporter(HTMLExporter):
 
 
 def _fill(nb: nbformat.NotebookNode, resources: dict[str, Any]) -> dict[str, Any]:
-    """Assemble the page; the template calls this with the resources that the exporter returns, which are a copy of those it got."""
+    """Assemble the page; the template calls this with the resources that the exporter returns, a copy of those it got."""
     made = page.assemble(nb, resources["metadata"]["name"])
     resources.update(csv=made.csv, title=made.title)
     return _view(made, resources["manifest"] or _by_hand())

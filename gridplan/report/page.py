@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -122,10 +121,10 @@ def _plain(text: str) -> str:
 def _figure(data: Mapping[str, Any], words: Mapping[str, Any], page: Page) -> str:
     number = len(page.figures) + 1
     anchor = f"figure-{number}"
-    drawn = json.loads(json.dumps(data[PLOTLY]))
+    drawn = {**data[PLOTLY], "layout": dict(data[PLOTLY].get("layout", {}))}
     title = words.get("title", "")
     if title:
-        _without_title(drawn["layout"])
+        drawn["layout"] = _without_title(drawn["layout"])
     block = sanitise.json_block({k: drawn[k] for k in ("data", "layout", "frames") if k in drawn})
     page.figures.append((anchor, Markup(block)))  # noqa: S704 - escaped for a script element
     alt = words.get("alt") or "No description was given."
@@ -138,10 +137,10 @@ def _figure(data: Mapping[str, Any], words: Mapping[str, Any], page: Page) -> st
     )
 
 
-def _without_title(layout: dict[str, Any]) -> None:
+def _without_title(layout: Mapping[str, Any]) -> dict[str, Any]:
     """Leave the title to the page, where it can wrap; the drawing keeps room for its legend and annotations only."""
-    layout.pop("title", None)
-    layout.setdefault("margin", {})["t"] = 36 if layout.get("annotations") else 16
+    top = 36 if layout.get("annotations") else 16
+    return {**{k: v for k, v in layout.items() if k != "title"}, "margin": {**layout.get("margin", {}), "t": top}}
 
 
 def _height(layout: Mapping[str, Any]) -> int:
@@ -156,7 +155,8 @@ def _table(data: Mapping[str, Any], words: Mapping[str, Any], page: Page) -> str
     caption = _caption(f"Table {page.tables}.", words.get("caption", ""))
     tools = _tools(_keep_csv(data, words, f"table-{page.tables}", page), f"table {page.tables}")
     label = escape(f"Table {page.tables}. {title}".strip())
-    return f'<figure class="table" role="group" aria-label="{label}">{head}{caption}{sanitise.html(data["text/html"])}{tools}</figure>'
+    body = sanitise.html(data["text/html"])
+    return f'<figure class="table" role="group" aria-label="{label}">{head}{caption}{body}{tools}</figure>'
 
 
 def _caption(number: str, text: str) -> str:

@@ -124,7 +124,8 @@ def read_notebook(notebook: str | Path | nbformat.NotebookNode) -> nbformat.Note
         )
         raise ParameterError(f"notebook {path}", [Problem(path.name, f"no such file; {near}")])
     try:
-        return nbformat.reads(path.read_text("utf-8"), as_version=4)
+        found = nbformat.reads(path.read_text("utf-8"), as_version=4)
+        return nbformat.v4.upgrade(found, from_version=4, from_minor=found.nbformat_minor)
     except (ValueError, nbformat.ValidationError) as fault:
         raise ParameterError(f"notebook {path}", [Problem(path.name, f"not a notebook: {fault}")]) from fault
 

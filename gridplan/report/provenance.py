@@ -182,7 +182,7 @@ def _forms(path: Path) -> set[str]:
 def _swapped(node: Any, swaps: list[tuple[str, str]]) -> Any:
     if isinstance(node, str):
         for form, shown in swaps:
-            node = re.sub(re.escape(form) + r"(?![\w.-])", lambda _, s=shown: s, node) if form in node else node
+            node = re.sub(rf"(?<![\w.-]){re.escape(form)}(?![\w.-])", lambda _, s=shown: s, node) if form in node else node
         return node
     if isinstance(node, list):
         return [_swapped(v, swaps) for v in node]

@@ -312,10 +312,11 @@ def _no_word(worker: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def _end(worker: subprocess.Popen[str]) -> None:
-    """Let a worker that has spoken end by itself, then end what is left of it."""
-    worker.stdin.close()
+    """Let a worker end by itself and its kernel with it, as it does when its input closes; then end what is left."""
+    with contextlib.suppress(BrokenPipeError):  # it has ended already
+        worker.stdin.close()
     try:
-        worker.wait(timeout=5 if sys.exc_info()[0] is None else 0)
+        worker.wait(timeout=5)
     except subprocess.TimeoutExpired:
         _kill_tree(worker.pid)
         worker.wait()
@@ -357,7 +358,9 @@ def _collect(plan: _Plan, part: Path) -> nbformat.NotebookNode:
     except (OSError, ValueError):  # killed before or while writing
         executed = _injected(plan)
     shown = provenance.shown_path(plan.study)
-    hidden = [(plan.study, shown), (part, "."), (plan.notebook.parent, "."), (Path.cwd().resolve(), "."), (Path.home(), "~")]
+    hidden = [(plan.study, shown), (part, "."), (plan.notebook.parent, "."), (Path.cwd().resolve(), ".")]
+    with contextlib.suppress(RuntimeError):  # a user without a home has none to hide
+        hidden.append((Path.home(), "~"))
     executed = provenance.without_paths(executed, sorted(hidden, key=lambda pair: -len(str(pair[0]))))
     file.write_text(nbformat.writes(executed), "utf-8")
     return executed

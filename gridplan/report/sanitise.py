@@ -80,7 +80,7 @@ def css_string(text: str) -> str:
 
 
 def csv_bytes(text: str) -> bytes:
-    """Return CSV as the report hands it out: UTF-8 with the mark that spreadsheets need, no cell that one would run as a formula."""
+    """Return CSV as the report hands it out: UTF-8 with the mark that spreadsheets need, no cell that becomes a formula."""
     rows = csv.reader(io.StringIO(text, newline=""))
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\r\n").writerows([_inert(cell) for cell in row] for row in rows)

@@ -1,8 +1,8 @@
 """Run one notebook with papermill, in a process of its own.
 
-The runner starts this file as a script, so that working directory, time limit and kernel are this process's alone. A job (JSON, one
-line) comes in on standard input; events (JSON, one a line) go out on standard output; when standard input closes, the runner is
-gone and everything here ends.
+The runner starts this file as a script, so that working directory, time limit and kernel are this process's alone. A job (JSON,
+one line) comes in on standard input; events (JSON, one a line) go out on standard output; when standard input closes, the
+runner is gone and everything here ends.
 """
 
 from __future__ import annotations
@@ -96,17 +96,19 @@ def _end_kernel(state: _State) -> None:
     _kill_children()
 
 
-def _kill_children() -> None:
-    for child in psutil.Process().children(recursive=True):
+def _kill_children() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         try:
             child.kill()
         except psutil.NoSuchProcess:  # it has ended by itself meanwhile
             continue
+    return children
 
 
 def _end_with_runner() -> None:
     sys.stdin.read()
-    _kill_children()
+    psutil.wait_procs(_kill_children(), timeout=3)
     os._exit(3)
 
 

@@ -133,7 +133,10 @@ def _decimal_points(cells: pd.DataFrame, table: str, where: str) -> tuple[pd.Dat
         points = column.index[column.str.fullmatch(NUMBER).astype(bool) & column.str.contains(".", regex=False)]
 
         def words(at: int, column: pd.Series = column) -> Words:
-            return f"'{as_text(column[at])}' has a decimal point where other cells of the file have a decimal comma", "use one sign"
+            return (
+                f"'{as_text(column[at])}' has a decimal point where other cells of the file have a decimal comma",
+                "use one sign",
+            )
 
         problems += grouped(where, points, words, name)
     changed = {name: column.where(~comma[name], column.str.replace(",", ".")) for name, column in texts.items()}

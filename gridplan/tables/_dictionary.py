@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib import resources
 
 import pandas as pd
@@ -45,9 +44,14 @@ class Spec:
         """The unit as the tail of a sentence or label, blank for numbers without one."""
         return f" [{self.unit}]" if self.unit not in ("", "1") else ""
 
+    @property
+    def regex(self) -> str:
+        """Regular expression of the whole column name; the star of a pattern stands for at least one character."""
+        return f"^{re.escape(self.column).replace(re.escape('*'), '.+')}$"
+
     def matches(self, column: str) -> bool:
         """Whether `column` of a table is described by this row."""
-        return fnmatchcase(column, self.column) if self.pattern else column == self.column
+        return re.match(self.regex, column) is not None
 
 
 @functools.cache
@@ -64,7 +68,7 @@ def specs() -> dict[str, tuple[Spec, ...]]:
         row["low"], row["high"] = (float(row[end]) if row[end] else None for end in ("low", "high"))
         row["allowed"] = tuple(row["allowed"].split("|")) if row["allowed"] else ()
         found.setdefault(row["table"], []).append(Spec(**row))
-    return {table: tuple(specs) for table, specs in found.items()}
+    return {table: tuple(rows) for table, rows in found.items()}
 
 
 def columns() -> pd.DataFrame:
@@ -84,6 +88,25 @@ def names() -> list[str]:
     return list(specs())
 
 
+def match(column: str, table: str) -> Spec | None:
+    """Return the row of the dictionary that describes a column of a table; an exact name goes before a pattern."""
+    rows = [row for row in specs()[table] if row.matches(column)]
+    return min(rows, key=lambda row: row.pattern, default=None)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Suggest a known name as :func:`gridplan.errors.suggest` does, without regard to capitals."""
+    given = {k.lower(): k for k in known}
+    return f"did you mean '{given[name.lower()]}'?" if name.lower() in given else suggest(name, given.values())
+
+
+def known_table(table: str) -> str:
+    """Return the name of a table, or raise a ParameterError that suggests the nearest one."""
+    if table not in specs():
+        raise ParameterError("column dictionary", [Problem(f"table '{table}'", "does not exist", remedy=near(table, specs()))])
+    return table
+
+
 def spec(column: str, table: str | None = None) -> Spec:
     """Return the dictionary row of a column.
 
@@ -99,18 +122,13 @@ def spec(column: str, table: str | None = None) -> Spec:
     ParameterError
         The table or the column is not in the dictionary; the message suggests the nearest name.
     """
-    found = specs()
-    if table is not None and table not in found:
-        raise ParameterError("column dictionary", [Problem(f"table '{table}'", "does not exist", remedy=suggest(table, found))])
-    rows = [s for name in ([table] if table else found) for s in found[name]]
-    # Exact names come before patterns, so that a column that happens to end in _p keeps its own meaning.
-    for row in sorted(rows, key=lambda s: s.pattern):
-        if row.matches(column):
-            return row
+    places = list(specs()) if table is None else [known_table(table)]
+    rows = [row for place in places if (row := match(column, place))]
+    if rows:
+        return min(rows, key=lambda row: row.pattern)
+    known = dict.fromkeys(row.column for place in places for row in specs()[place])
     where = f"column '{column}'" + (f" of table '{table}'" if table else "")
-    raise ParameterError(
-        "column dictionary", [Problem(where, "does not exist", remedy=suggest(column, (s.column for s in rows)))]
-    )
+    raise ParameterError("column dictionary", [Problem(where, "does not exist", remedy=near(column, known))])
 
 
 def label(column: str, table: str | None = None) -> str:
@@ -165,14 +183,18 @@ def describe(table: str | None = None) -> pd.DataFrame:
         One row per column: `table`, `column`, `type`, `unit`, `required`, `allowed`, `description`; key columns are marked in
         `required`.
     """
-    rows = [s for name, specs in specs().items() if table in (None, name) for s in specs]
     need = {"yes": "yes", "no": "no", "filled": "no, but without empty cells"}
+    rows = [row for name in (specs() if table is None else [known_table(table)]) for row in specs()[name]]
     return pd.DataFrame(
-        [
-            (s.table, s.column, s.type, s.unit, need[s.required] + (" (key)" if s.key else ""), _range(s), s.description)
-            for s in rows
-        ],
-        columns=["table", "column", "type", "unit", "required", "allowed", "description"],
+        {
+            "table": [row.table for row in rows],
+            "column": [row.column for row in rows],
+            "type": [row.type for row in rows],
+            "unit": [row.unit for row in rows],
+            "required": [need[row.required] + (" (key)" if row.key else "") for row in rows],
+            "allowed": [_range(row) for row in rows],
+            "description": [row.description for row in rows],
+        }
     )
 
 
@@ -186,7 +208,7 @@ def dictionary_markdown() -> str:
         "A column `*_p` stands for any number of columns that end in `_p`. Key columns together identify a row.",
     ]
     for table, rows in describe().groupby("table", sort=False):
-        body = rows.drop(columns="table").map(lambda cell: str(cell).replace("|", "\\|"))
+        body = rows.drop(columns="table").replace({"|": r"\|", "*": r"\*"}, regex=False)
         lines = [f"| {' | '.join(row)} |" for row in [list(body), ["---"] * body.shape[1], *body.to_numpy().tolist()]]
         parts.append(f"## {table}\n\n" + "\n".join(re.sub(r" +", " ", line) for line in lines))
     return "\n\n".join(parts) + "\n"

@@ -11,13 +11,13 @@
   };
   const narrow = () => window.innerWidth < 640;
   const all = (selector) => Array.from(document.querySelectorAll(selector));
-  const plots = all(".plot");
+  const plots = all(".plot[id]");
 
   // --- figures: drawn on sight, the rest while nothing else is to do, all of them before printing
 
   function specification(plot) {
     const { data, layout, frames } = JSON.parse(document.getElementById(plot.id + "-data").textContent);
-    const config = { ...CONFIG };
+    const config = { ...CONFIG, toImageButtonOptions: { filename: plot.id, scale: 2 } };
     if (narrow()) {
       layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
