@@ -1,9 +1,9 @@
 """Derive the bundled study ``data/oberrhein`` from pandapower and SimBench.
 
-``python data/derive_oberrhein.py [FOLDER]`` writes ``network.json``, ``profiles.csv.gz``, ``assignments.csv`` and
-``customers.csv`` into FOLDER (default: ``oberrhein`` beside this script): the files in the repository, byte for byte with
-the package versions that ``data/oberrhein/sources.csv`` names.
-``study.toml``, ``assumptions.csv`` and ``sources.csv`` are written by hand. The rules are explained in ``data/README.md``.
+``python data/derive_oberrhein.py [FOLDER]`` writes ``network.json``, ``profiles.csv.gz``, ``assignments.csv``,
+``customers.csv`` and ``technology_profiles.csv.gz`` into FOLDER (default: ``oberrhein`` beside this script): the files in the
+repository, byte for byte with the package versions that ``data/oberrhein/sources.csv`` names.
+The other files are written by hand. The rules are explained in ``data/README.md``.
 Needs the package ``simbench`` (gridplan's extra of that name).
 """
 
@@ -11,6 +11,7 @@ import gzip
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,6 +29,10 @@ CLASSES = {"H": "residential", "G": "commercial", "L": "agricultural"}  # first 
 TAP_POSITIONS = (-1.0, -2.0)  # one step below pandapower's case "load"; keeps every quarter-hour inside 0.95-1.05 pu
 LOAD_SCALING, PV_SCALING = 0.6, 0.8  # pandapower's own worst cases "load" and "generation" of this network
 SIMBENCH_COSPHI = 0.93  # q_mvar to p_mw of every SimBench load
+HOME_CHARGERS = ("HLS_A_3.7", "HLS_B_3.7", "HLS_C_3.7", "HLS_A_11.0", "HLS_B_11.0")
+WORK_CHARGERS = ("APLS_A_3.7", "APLS_B_3.7", "APLS_A_11.0", "APLS_B_11.0")
+HEAT_PUMPS = ("Soil_Alternative_1", "Soil_Alternative_2")  # the ones with the full-load hours of a sole source of heat
+DAY = 96
 
 
 def network() -> pandapower.pandapowerNet:
@@ -154,16 +159,41 @@ def whole(shares: pd.Series) -> pd.Series:
     return counts
 
 
+def technology_profiles() -> pd.DataFrame:
+    """Return the aggregates of charging cars and of heat pumps, each divided by its highest value; see data/README.md."""
+    series = simbench_table("LoadProfile")
+    columns = {"time": pd.date_range("2016-01-01", periods=STEPS, freq="15min", name="time")}
+    for part in range(3):  # 21 shifts of 17 days meet every weekday three times
+        columns[f"ev_home_{part + 1}_p"] = _mix(series, HOME_CHARGERS, [DAY * (6 * part + 17 * turn) for turn in range(21)])
+    columns["ev_work_p"] = _mix(series, WORK_CHARGERS, [7 * DAY * week for week in range(52)])
+    columns["heat_pump_p"] = _mix(series, HEAT_PUMPS, [4 * hour for hour in range(-6, 7)])
+    frame = pd.DataFrame(columns)
+    numbers = frame.columns.drop("time")
+    return frame.assign(**((frame[numbers] / frame[numbers].max()).round(3) + 0.0))
+
+
+def _mix(series: pd.DataFrame, variants: Sequence[str], shifts: Sequence[int]) -> np.ndarray:
+    """Return the mean of the variants, each with the same energy and shifted by so many steps.
+
+    Shifts turn round in 364 days, so that a shift by weeks keeps every weekday; the 365th day is the one a week before it.
+    """
+    year = 364 * DAY
+    energy = [series[f"{name}_pload"].clip(lower=0).to_numpy()[:year] for name in variants]
+    mean = np.mean([np.roll(part / part.sum(), shift) for shift in shifts for part in energy], axis=0)
+    return np.concatenate([mean, mean[-7 * DAY : -6 * DAY]])
+
+
 def write(folder: Path) -> None:
-    """Write the four derived files into ``folder``; equal input gives equal bytes."""
+    """Write the five derived files into ``folder``; equal input gives equal bytes."""
     net = network()
     given = assignments(net)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.json").write_text(pandapower.to_json(net, None) + "\n", encoding="utf-8", newline="\n")
     given.to_csv(folder / "assignments.csv", index=False, lineterminator="\n")
     customers(net, given).to_csv(folder / "customers.csv", index=False, lineterminator="\n")
-    text = profiles(net).to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d %H:%M")
-    (folder / "profiles.csv.gz").write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+    for name, frame in (("profiles", profiles(net)), ("technology_profiles", technology_profiles())):
+        text = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d %H:%M")
+        (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
 if __name__ == "__main__":

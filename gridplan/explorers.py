@@ -129,7 +129,7 @@ def today(net: pandapowerNet, profiles: Profiles, areas: pd.DataFrame, bounds: L
         "pv_percent": slider("PV", 200, (0, 600), 10, "%"),
         "band_percent": slider("Voltage band around 1 pu", 100 * (bounds.vm_max_pu - 1), (2, 10), 0.5, "%"),
         "loading_percent": slider("Highest loading", bounds.line_loading_max_percent, (40, 120), 5, "%"),
-        "show": choice("Show", ["Loading", "Voltage"]),
+        "show": choice("Show", ["Highest voltage", "Lowest voltage", "Loading"]),
     }
     return Explorer(functools.partial(_today, net, profiles, areas), controls)
 
@@ -149,18 +149,17 @@ def _today(  # noqa: PLR0913 - one argument a control
     bounds = Limits(1 - band_percent / 100, 1 + band_percent / 100, loading_percent, loading_percent)
     year = powerflow.run(changed, profiles, keep="statistics", limits=bounds)
     when = f"With {load_percent:g} % of today's load and {pv_percent:g} % of today's PV"
-    words = {
-        "title": f"{when}: {show.lower()}",
-        "caption": "Highest or lowest value of the year; the whole year is computed again.",
-    }
-    where = maps.Map(**performance.geometry(changed))
-    key = performance.key_figures(changed, year, bounds)
+    where, key = maps.Map(**performance.geometry(changed)), performance.key_figures(changed, year, bounds)
     if show == "Loading":
-        drawn = maps.loading(where, performance.lines(changed, areas, year), **words)
+        lines = performance.lines(changed, areas, year)
+        caption = f"{when}: highest loading of the year, line by line [%]."
+        drawn = maps.loading(where, lines, title=sentences.loading_title(lines, bounds), caption=caption)
     else:
-        drawn = maps.voltage(where, performance.buses(changed, areas, year), **words)
-    drawn = dataclasses.replace(drawn, name="what-if")
-    return [sentences.verdict(key, when=when), figures.Cards(sentences.operation_cards(key, bounds)), drawn]
+        column, band = ("vm_min_pu" if show == "Lowest voltage" else "vm_max_pu"), (bounds.vm_min_pu, bounds.vm_max_pu)
+        buses = performance.buses(changed, areas, year)
+        drawn = maps.voltage(where, buses, column, band, title=sentences.voltage_title(key, bounds))
+    cards = figures.Cards(sentences.operation_cards(key, bounds))
+    return [sentences.verdict(key, when=when), cards, dataclasses.replace(drawn, name="what-if")]
 
 
 def series(profiles: Profiles) -> Explorer:

@@ -207,18 +207,23 @@ def loading_curves(net: pandapowerNet, result: PowerFlow) -> pd.DataFrame:
     ]
 
 
-def named(net: pandapowerNet, table: pd.DataFrame) -> pd.DataFrame:
-    """Replace `element` and `element_id` by the element's name in words, and infinite values by missing ones.
+def events(net: pandapowerNet, table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Put events into words: the element by its name, the value with its unit.
 
     Parameters
     ----------
     net
         Network of the elements.
     table
-        With columns `element` and `element_id`.
+        Columns `element`, `element_id`, `kind` and a value in pu (of a bus) or % (of any other).
+    column
+        The column of the value; an infinite one becomes missing.
     """
     words = [_name(net, e, i) if i >= 0 else e for e, i in zip(table["element"], table["element_id"], strict=True)]
-    return table.assign(element=words).drop(columns="element_id").replace([np.inf, -np.inf], np.nan)
+    unit = np.where(table["element"] == "bus", "pu", "%")
+    value = table[column].replace([np.inf, -np.inf], np.nan).astype(float)
+    value = np.where(unit == "pu", value.round(3), value.round(1))
+    return table.assign(element=words, **{column: value}, unit=unit).drop(columns="element_id")
 
 
 def daily(by_area: pd.DataFrame) -> pd.DataFrame:
@@ -482,4 +487,7 @@ def _worst(steps: pd.DataFrame, column: str, *, lowest: bool = False) -> pd.Seri
 
 
 def _name(net: pandapowerNet, element: str, number: float) -> str:
-    return "–" if pd.isna(number) or number < 0 else network.display_name(net, element, int(number))
+    if pd.isna(number) or number < 0:
+        return "–"
+    words = {"trafo": "transformer", "trafo3w": "three-winding transformer", "sgen": "generator"}
+    return network.display_name(net, element, int(number)).replace(element, words.get(element, element), 1)

@@ -101,9 +101,8 @@ def test_lines_fall_into_their_loading_classes_and_missing_results_are_shown(whe
 
 
 def test_a_map_asks_for_no_tiles_and_keeps_the_shape_of_the_country(where):
-    figure = maps.voltage(
-        where, pd.DataFrame({"bus": [11], "name": ["B"], "vm_min_pu": [0.98], "vm_max_pu": [1.01]}), title="", caption=""
-    ).figure
+    buses = pd.DataFrame({"bus": [11], "name": ["B"], "vm_min_pu": [0.98], "vm_max_pu": [1.01]})
+    figure = maps.voltage(where, buses, "vm_max_pu", (0.95, 1.05), title="").figure
     assert {t.type for t in figure.data} == {"scatter"}
     assert figure.layout.yaxis.scaleratio == pytest.approx(1 / np.cos(np.radians(48.0167)), rel=1e-4)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from gridplan.network.mfile import NotUnderstood, evaluate
 
 CASES = Path(__file__).parent / "cases"
 
-# How the numbers of each distribution case are stated, read from the files by a person: (impedances in ohm, loads in kW and kvar).
+# How each distribution case states its numbers, as a person reads them there: (impedances in ohm, loads in kW and kvar).
 STATED = {
     "case4_dist": (False, False),
     "case10ba": (True, True),
@@ -119,10 +120,12 @@ def solve(base, bus, branch, gen):
         F = np.r_[mismatch.real[free], mismatch.imag[pq]]
         if np.abs(F).max() < 1e-12:
             break
-        I = Y @ V
-        dVa = 1j * np.diag(V) @ np.conj(np.diag(I) - Y @ np.diag(V))
-        dVm = np.diag(V) @ np.conj(Y @ np.diag(V / abs(V))) + np.conj(np.diag(I)) @ np.diag(V / abs(V))
-        J = np.block([[dVa.real[np.ix_(free, free)], dVm.real[np.ix_(free, pq)]], [dVa.imag[np.ix_(pq, free)], dVm.imag[np.ix_(pq, pq)]]])
+        current = Y @ V
+        dVa = 1j * np.diag(V) @ np.conj(np.diag(current) - Y @ np.diag(V))
+        dVm = np.diag(V) @ np.conj(Y @ np.diag(V / abs(V))) + np.conj(np.diag(current)) @ np.diag(V / abs(V))
+        J = np.block(
+            [[dVa.real[np.ix_(free, free)], dVm.real[np.ix_(free, pq)]], [dVa.imag[np.ix_(pq, free)], dVm.imag[np.ix_(pq, pq)]]]
+        )
         step = np.linalg.solve(J, -F)
         angle, size = np.angle(V), abs(V)
         angle[free] += step[: len(free)]
@@ -142,9 +145,245 @@ def solved(net):
 def test_distribution_cases_agree_with_an_independent_solution(name):
     path = case_file(name)
     ohm, kilo = STATED[name]
-    expected, voltages = solve(*by_hand(path.read_text("utf-8"), ohm=ohm, kilo=kilo, power_factor=0.85 if name == "case141" else None))
+    expected, voltages = solve(
+        *by_hand(path.read_text("utf-8"), ohm=ohm, kilo=kilo, power_factor=0.85 if name == "case141" else None)
+    )
     net = network.open(path)
     assert solved(net) == pytest.approx(expected, abs=1e-7)
     pd.testing.assert_series_equal(net.res_bus.vm_pu, voltages, check_names=False, check_index_type=False, rtol=0, atol=1e-8)
 
 
+def solved_rows():
+    """Rows of all `expected.csv` of the MATPOWER case folders."""
+    for folder in sorted(CASES.glob("matpower_*")):
+        case = tomllib.loads((folder / "case.toml").read_text("utf-8"))
+        for row in pd.read_csv(folder / "expected.csv").itertuples(index=False):
+            yield pytest.param(
+                folder / case["file"],
+                row.quantity,
+                row.value,
+                case["tolerance"][row.quantity],
+                id=f"{folder.name}-{row.quantity}-{row.source}",
+            )
+
+
+@pytest.mark.parametrize(("path", "quantity", "expected", "tolerance"), list(solved_rows()))
+def test_case_folders(path, quantity, expected, tolerance):
+    net = network.open(path)
+    losses = solved(net) * 1e3
+    assert {"loss": losses, "vm_min": net.res_bus.vm_pu.min()}[quantity] == pytest.approx(expected, abs=tolerance)
+
+
+FEEDER = """function mpc = feeder
+%FEEDER  three buses; loads in kW, impedances in ohm
+mpc.version = '2';
+mpc.baseMVA = 10;
+mpc.bus = [ %% kW and kvar
+\t1\t3\t0\t0\t0\t0\t1\t1\t0\t11\t1\t1\t1;
+\t2\t1\t100\t50\t0\t0\t1\t1\t0\t11\t1\t1.1\t0.9;
+\t3\t1\t200\t80\t0\t0\t1\t1\t0\t11\t1\t1.1\t0.9;
+];
+mpc.gen = [
+\t1\t0\t0\t10\t-10\t1\t100\t1\t10\t0;
+];
+mpc.branch = [
+\t1\t2\t1.1\t0.7\t0\t0\t0\t0\t0\t0\t1\t-360\t360;
+\t2\t3\t0.9\t0.5\t0\t0\t0\t0\t0\t0\t1\t-360\t360;
+];
+"""
+CONSTANTS = "[PQ, PV, REF, NONE, BUS_I, BUS_TYPE, PD, QD, GS, BS, BUS_AREA, VM, ...\n    VA, BASE_KV] = idx_bus;\n"
+CONSTANTS += "[F_BUS, T_BUS, BR_R, BR_X] = idx_brch;\n"
+CONVERSIONS = {
+    "as in the MATPOWER files": CONSTANTS
+    + "Vbase = mpc.bus(1, BASE_KV) * 1e3;      %% in Volts\nSbase = mpc.baseMVA * 1e6;\n"
+    + "mpc.branch(:, [BR_R BR_X]) = mpc.branch(:, [BR_R BR_X]) / (Vbase^2 / Sbase);\n"
+    + "mpc.bus(:, [PD, QD]) = mpc.bus(:, [PD, QD]) / 1e3;",
+    "all constants, column numbers": "define_constants\n"
+    "mpc.branch(:,3:4) = mpc.branch(:,3:4) .* (mpc.baseMVA/mpc.bus(1,10)^2), mpc.bus(:,PD:QD)=mpc.bus(:,PD:QD)*10^-3",
+    "columns one by one": "Zb = 11*11/10;\n%{\nmpc.bus(:, 3) = 0;\n%}\n"
+    + "mpc.branch(:,3) = mpc.branch(:,3)./Zb; mpc.branch(:,4) = mpc.branch(:,4)/Zb;\n"
+    + "k = 1000;\nmpc.bus(:,3)=mpc.bus(:,3)/k;mpc.bus(:,4)=mpc.bus(:,4)/k;\nreturn;",
+    "rows by condition": CONSTANTS
+    + "is_load = mpc.bus(:, PD) > 0;\nmpc.bus(is_load, [PD QD]) = mpc.bus(is_load, [PD QD]) / 1000;\n"
+    + "mpc.branch(1:end, [BR_R BR_X]) = mpc.branch(1:end, [BR_R BR_X]) * mpc.baseMVA / max_kv ^ 2;",
+}
+CONVERSIONS["rows by condition"] = "max_kv = 11;\n" + CONVERSIONS["rows by condition"]
+
+
+def write(folder, text, name="feeder.m"):
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("block", CONVERSIONS.values(), ids=CONVERSIONS)
+def test_conversions_written_in_other_ways_give_the_same_network(tmp_path, block):
+    net = network.open(write(tmp_path, FEEDER + block + "\n"))
+    assert net.line.r_ohm_per_km.tolist() == pytest.approx([1.1, 0.9])
+    assert net.line.x_ohm_per_km.tolist() == pytest.approx([0.7, 0.5])
+    assert net.load.p_mw.tolist() == pytest.approx([0.1, 0.2])
+    assert net.load.q_mvar.tolist() == pytest.approx([0.05, 0.08])
+
+
+def test_power_factor_conversion(tmp_path):
+    """As in case141: apparent power and a power factor."""
+    block = CONSTANTS + "mpc.bus(:, [PD QD]) = mpc.bus(:, [PD QD]) / 1e3;\npf = 0.8;\n"
+    block += "mpc.bus(:, QD) = mpc.bus(:, PD) * sin(acos(pf));\nmpc.bus(:, PD) = mpc.bus(:, PD) * pf;\n"
+    net = network.open(write(tmp_path, FEEDER + block))
+    assert net.load.p_mw.tolist() == pytest.approx([0.08, 0.16])
+    assert net.load.q_mvar.tolist() == pytest.approx([0.06, 0.12])
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("if mpc.baseMVA > 1\n mpc.baseMVA = 1;\nend", "'if' does not start an assignment"),
+        ("mpc = scale_load(2, mpc);", "'scale_load' is neither"),
+        ("mpc.bus(:, 3) = mpc.bus(:, 3) * other;", "'other' is neither"),
+        ("system('echo');", "a part of 'system', which has no numbers"),
+        ("x = system('echo');", "'system' is neither"),
+        ("mpc.bus(:, 99) = 1;", "an index outside 1 to 13"),
+        ("mpc.bus(:, 1.5) = 1;", "an index outside 1 to 13"),
+        ("mpc.bus(9, 3) = 1;", "an index outside 1 to 3"),
+        ("mpc.bus(:, 3) = [1 2];", "cannot assign"),
+        ("mpc.bus = mpc.bus * mpc.bus;", "matrix operation '*'"),
+        ("a = 1 / mpc.branch;", "matrix operation '/'"),
+        ("mpc.bus(:, 3) = 'text", "a string that does not end"),
+        ("a = [1 2; 3];", "rows have 1 to 2 values"),
+        ("a = [1 2", "a matrix that does not end"),
+        ("a = ;", "where a value is expected"),
+        ("a = (1", "')' expected"),
+        ("mpc.bus(:, 3) /= 1e3;", "does not start an assignment"),
+        ("for i = 1:3, end", "'for' does not start an assignment"),
+        ("a = 1 $ 2", "unexpected character '$'"),
+        ("a = b = 1;", "'b' is neither"),
+        ("a = 'x' * 2;", "between texts"),
+        ("[A, B] = other;", "only idx_bus"),
+        ("mpc.foo(:, 3) = 1;", "which has no numbers"),
+        ("end\nmpc.baseMVA = 3;", "code after the end"),
+    ],
+)
+def test_a_statement_that_is_not_understood_stops_the_reading_with_its_line(tmp_path, code, says):
+    with pytest.raises(NetworkError) as caught:
+        network.open(write(tmp_path, FEEDER + "% a comment\n" + code + "\n"))
+    message = str(caught.value)
+    assert says in message
+    assert f"line {FEEDER.count(chr(10)) + 2 + code.startswith('end')} " in message
+    assert "loadcase" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("mpc.baseMVA = 10;", "mpc.baseMVA = 0;", "baseMVA is 0"),
+        ("mpc.baseMVA = 10;", "", "baseMVA is None"),
+        ("\t2\t3\t0.9", "\t2\t4\t0.9", "row 2 of mpc.branch names bus 4"),
+        ("\t3\t1\t200", "\t2\t1\t200", "bus 2 stands 2 times"),
+        ("\t1\t3\t0\t0", "\t1\t1\t0\t0", "no reference bus"),
+        ("\t200\t80", "\tNaN\t80", "mpc.bus has a value that is no number in row 3"),
+        ("\t0.9\t0.5", "\t1/0\t0.5", "mpc.branch has a value that is no number in row 2"),
+        ("\t11\t1\t1\t1;", "\t0\t1\t1\t1;", "no voltage level at 1 buses"),
+        ("mpc.gen = [", "mpc.generators = [", "mpc.gen is missing"),
+    ],
+)
+def test_incomplete_cases(tmp_path, old, new, says):
+    assert FEEDER.count(old) == 1
+    with pytest.raises(NetworkError, match=re.escape(says)):
+        network.open(write(tmp_path, FEEDER.replace(old, new)))
+
+
+def test_numbers_names_and_switches_are_those_of_the_file(tmp_path):
+    text = FEEDER.replace("\t1\t2\t1.1\t0.7", "\t1\t2\t0\t1e-12") + "mpc.bus_name = {\n'Source';\n'Mill; lane';\n'O''Hara';\n};\n"
+    net = network.open(write(tmp_path, text))
+    assert net.bus.name.to_dict() == {1: "Source", 2: "Mill; lane", 3: "O'Hara"}
+    assert list(net.line.index) == [2], "line 2 is branch 2"
+    assert list(net.switch.index) == [1], "a branch without impedance is a switch"
+    assert net.switch.closed.all()
+
+
+def test_mat_files_hold_converted_values(tmp_path):
+    values = evaluate(FEEDER + CONVERSIONS["columns one by one"])
+    case = {name.removeprefix("mpc."): value for name, value in values.items() if name.startswith("mpc.")}
+    scipy.io.savemat(tmp_path / "feeder.mat", {"any_name": case})
+    net = network.open(tmp_path / "feeder.mat")
+    other = network.open(write(tmp_path, FEEDER + CONVERSIONS["columns one by one"]))
+    assert solved(net) == pytest.approx(solved(other), rel=1e-12)
+
+
+def test_mat_file_without_a_case(tmp_path):
+    scipy.io.savemat(tmp_path / "other.mat", {"x": np.ones(3)})
+    with pytest.raises(NetworkError, match="no complete MATPOWER case"):
+        network.open(tmp_path / "other.mat")
+
+
+@given(
+    tap=st.floats(0.9, 1.1),
+    shift=st.sampled_from([0.0, 30.0, -30.0]),
+    charging=st.sampled_from([0.0, 0.05, -0.02]),
+    upward=st.booleans(),
+    nominal=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_transformer_branches_keep_their_per_unit_values(tmp_path_factory, tap, shift, charging, upward, nominal):
+    """Ratio, phase shift, charging, either direction: compared with the admittance matrix."""
+    kv = {1: 110, 2: 20} if not upward else {1: 20, 2: 110}
+    tap, shift = (0.0, 0.0) if nominal else (tap, shift)
+    text = f"""mpc.baseMVA = 100;
+    mpc.bus = [1 3 0 0 0 0 1 1 0 {kv[1]} 1 1.1 0.9
+    2 1 12 4 0 3 1 1 0 {kv[2]} 1 1.1 0.9
+    3 1 5 -1 0.2 0 1 1 0 {kv[2]} 1 1.1 0.9
+    4 4 5 -1 0 0 1 1 0 {kv[2]} 1 1.1 0.9];
+    mpc.gen = [1 0 0 99 -99 1.02 100 0 99 0; 1 0 0 99 -99 1.02 100 1 99 0];
+    mpc.branch = [1 2 0.01 0.2 {charging} 0 0 0 {tap!r} {shift} 1 -360 360
+    2 3 0.02 0.05 0.01 30 0 0 0 0 1 -360 360
+    2 3 0.02 0.05 0.01 30 0 0 0 0 0 -360 360];
+    """
+    base, bus, branch, gen = (evaluate(text)[f"mpc.{name}"] for name in ("baseMVA", "bus", "branch", "gen"))
+    keep = bus[:, 1] != 4
+    expected, voltages = solve(base, bus[keep], branch, gen)
+    net = network.open(write(tmp_path_factory.mktemp("case"), text))
+    assert len(net.trafo) == 1
+    assert solved(net) == pytest.approx(expected, abs=1e-7)
+    np.testing.assert_allclose(net.res_bus.vm_pu.loc[[1, 2, 3]], voltages, atol=1e-9)
+
+
+@given(st.text(alphabet="abc123.()[]{};:,=+-*/^'\"%\n \t&|<>~$", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_the_reader_of_code_either_reads_or_says_where_it_stopped(text):
+    try:
+        evaluate(text)
+    except NotUnderstood as stop:
+        assert 1 <= stop.line <= text.count("\n") + 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("2 + 3*4^2/8", 8.0),
+        ("-2^2", -4.0),
+        ("10^-3", 1e-3),
+        ("2^3^2", 64.0),
+        ("1e3/1E-3", 1e6),
+        ("(1+2)*3", 9.0),
+        ("sqrt(16)", 4.0),
+        ("--1", 1.0),
+    ],
+)
+def test_arithmetic(expression, value):
+    assert evaluate(f"a = {expression};")["a"] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[1 -2]", [[1, -2]]),
+        ("[1 - 2]", [[-1]]),
+        ("[1, 2\n3, 4]", [[1, 2], [3, 4]]),
+        ("[1 2 ... rest\n 3; 4 5 6]", [[1, 2, 3], [4, 5, 6]]),
+        ("[1;2]'", [[1, 2]]),
+        ("[10/4 sqrt(4); 1:2]", [[2.5, 2], [1, 2]]),
+        ("[1:3]", [[1, 2, 3]]),
+    ],
+)
+def test_matrices(text, value):
+    np.testing.assert_allclose(evaluate(f"a = {text};")["a"], value)

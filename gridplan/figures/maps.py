@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, number
 
@@ -116,8 +117,8 @@ def loading(where: Map, lines: pd.DataFrame, *, title: str, caption: str) -> Fig
     return Figure(figure, "map-loading", title, caption, alt, lines)
 
 
-def voltage(where: Map, buses: pd.DataFrame, *, title: str, caption: str) -> Figure:
-    """Draw each bus in the colour of its lowest voltage.
+def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, float], *, title: str) -> Figure:
+    """Draw each bus in the colour of its lowest or highest voltage, on a scale that spans the planning band.
 
     Parameters
     ----------
@@ -125,30 +126,43 @@ def voltage(where: Map, buses: pd.DataFrame, *, title: str, caption: str) -> Fig
         The map.
     buses
         `bus`, `name`, `vm_min_pu`, `vm_max_pu` [pu].
-    title, caption
-        Words of the figure.
+    column
+        Which of the two is drawn.
+    band
+        Lowest and highest voltage allowed [pu]: the ends of the colour scale.
+    title
+        What the figure says.
     """
     figure = _canvas(where)
-    figure.add_trace(_lines(where, where.paths, "", {"color": theme.RULE, "width": 1.4}, show=False))
-    low, high = buses["vm_min_pu"].min(), buses["vm_min_pu"].max()
+    figure.add_trace(_lines(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
     words = [
         f"{theme.text(n)}<br>lowest {number(a, 3)} pu<br>highest {number(b, 3)} pu"
         for n, a, b in zip(buses["name"], buses["vm_min_pu"], buses["vm_max_pu"], strict=True)
     ]
-    bar = {
-        "title": {"text": "Lowest voltage [pu]", "side": "right"},
-        "thickness": 12,
-        "len": 0.75,
-        "outlinewidth": 0,
-        "tickformat": ".3f",
+    label = tables.label(column)
+    bar = {"title": {"text": label, "side": "right", "font": {"size": 12}}, "thickness": 12, "len": 0.75, "outlinewidth": 0}
+    scale = [list(stop) for stop in theme.DIVERGE]
+    marker = {
+        "color": buses[column],
+        "colorscale": scale,
+        "cmin": band[0],
+        "cmax": band[1],
+        "size": 9,
+        "colorbar": {**bar, "tickformat": ".3f"},
     }
-    scale = [[i / (len(theme.SEQUENCE) - 1), c] for i, c in enumerate(reversed(theme.SEQUENCE))]
-    marker = {"color": buses["vm_min_pu"], "colorscale": scale, "cmin": low, "cmax": high, "size": 8, "colorbar": bar}
-    figure.add_trace(_dots(where, buses["bus"], words, {**marker, "line": {"width": 0.5, "color": theme.MUTED}}))
+    figure.add_trace(_dots(where, buses["bus"], words, {**marker, "line": {"width": 0.7, "color": theme.MUTED}}))
     _landmarks(figure, where)
-    worst = buses.loc[buses["vm_min_pu"].idxmin()]
-    alt = f"Lowest voltage: {worst['name']} with {number(worst['vm_min_pu'], 3)} pu."
-    return Figure(figure, "map-voltage", title, caption, alt, buses)
+    known = buses.dropna(subset=column)
+    alt = "No bus has a voltage."
+    if len(known):
+        worst = known.loc[known[column].idxmin() if column == "vm_min_pu" else known[column].idxmax()]
+        alt = f"{label}: {worst['name']} with {number(worst[column], 3)} pu."
+    which = "lowest" if column == "vm_min_pu" else "highest"
+    caption = (
+        f"The {which} voltage of the year at each bus [pu]; the colours span the planning band, "
+        "blue at its lower end, red at its upper."
+    )
+    return Figure(figure, f"map-{which}-voltage", title, caption, alt, buses)
 
 
 def _canvas(where: Map) -> go.Figure:

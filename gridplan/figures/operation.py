@@ -73,7 +73,7 @@ def carpet(hourly: pd.DataFrame, column: str, *, name: str, title: str, caption:
     grid = hourly.pivot_table(index="hour", columns="day", values=column)
     negative = bool((grid.min() < 0).any())
     scale = [list(stop) for stop in theme.DIVERGE] if negative else [[i / 5, c] for i, c in enumerate(theme.SEQUENCE)]
-    bar = {"thickness": 12, "outlinewidth": 0, "title": {"text": tables.label(column), "side": "right"}}
+    bar = {"thickness": 12, "outlinewidth": 0, "title": {"text": tables.label(column), "side": "right", "font": {"size": 12}}}
     heat = go.Heatmap(
         x=grid.columns, y=grid.index, z=grid.to_numpy(), colorscale=scale, colorbar=bar, zmid=0 if negative else None
     )
@@ -190,26 +190,29 @@ def mean_day(days: pd.DataFrame, *, title: str) -> Figure:
     return Figure(panels, "mean-day", title, "Mean day of all stations and all generators together [MW].", f"{alt}.", days)
 
 
-def customers(table: pd.DataFrame, *, title: str) -> Figure:
+def customers(table: pd.DataFrame) -> Figure:
     """Draw the customers of each area by class.
 
     Parameters
     ----------
     table
         `area`, `customer_class`, `customers`.
-    title
-        What the figure says.
     """
     figure = go.Figure()
-    for kind, colour in theme.colour_of(sorted(table["customer_class"].unique())).items():
+    for kind, colour in theme.CLASSES.items():
         here = table[table["customer_class"] == kind]
-        bar = go.Bar(y=here["area"].map(theme.text), x=here["customers"], name=kind, orientation="h", marker_color=colour)
-        figure.add_trace(bar.update(hovertemplate=f"%{{y}}: %{{x:,.0f}} {kind}<extra></extra>"))
+        if len(here):
+            bar = go.Bar(y=here["area"].map(theme.text), x=here["customers"], name=kind, orientation="h", marker_color=colour)
+            figure.add_trace(bar.update(hovertemplate=f"%{{y}}: %{{x:,.0f}} {kind}<extra></extra>"))
     areas = table["area"].nunique()
     figure.update_layout(barmode="stack", height=150 + 44 * areas, margin={"t": 92}, legend={"traceorder": "normal"}, bargap=0.35)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(title_text="Customers", showgrid=True)
-    total = table.groupby("area")["customers"].sum()
+    figure.update_xaxes(title_text="Customers", showgrid=True, separatethousands=True)
+    total, kinds = table.groupby("area")["customers"].sum(), table.groupby("customer_class")["customers"].sum()
+    title = "No customers are given"
+    if total.sum():
+        share = number(100 * kinds.max() / kinds.sum(), 0)
+        title = f"{theme.text(total.idxmax())} supplies the most customers; {share} % of all are {kinds.idxmax()}"
     alt = ", ".join(f"{name} {number(count)}" for name, count in total.items())
     return Figure(figure, "customers-by-area", title, "Customers by area and class.", f"{alt}.", table)
 

@@ -86,10 +86,12 @@ class Table:
     title: str
     caption: str = ""
     digits: Mapping[str, int] = field(default_factory=dict)
-    rows: int = 25
+    rows: int = 30
 
     def html(self) -> str:
         """Return the table as HTML, every cell escaped."""
+        if self.frame.empty:
+            return "<p>None.</p>"
         shown = self.frame.head(self.rows)
         numeric = [pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) for t in shown.dtypes]
         head = "".join(_cell("th", tables.label(c), n, ' scope="col"') for c, n in zip(shown.columns, numeric, strict=True))

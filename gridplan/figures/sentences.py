@@ -172,7 +172,7 @@ def trafo_title(key: Any) -> str:
     if pd.isna(key.trafo_loading_percent):
         return f"The most loaded line reaches {number(key.line_loading_percent, 0)} %"
     trafo, line = number(key.trafo_loading_percent, 0), number(key.line_loading_percent, 0)
-    return f"{key.trafo} reaches {trafo} %, the most loaded line {line} %"
+    return f"{key.trafo[0].upper()}{key.trafo[1:]} reaches {trafo} %, the most loaded line {line} %"
 
 
 def exchange_title(hours: pd.DataFrame) -> str:

@@ -24,10 +24,19 @@ BAD = "#b8321a"
 CATEGORIES = ("#0b6e6e", "#c77700", "#2f5fa8", "#b8321a", "#6b4c9a", "#5f7d1f", "#a8457b", "#5b6b7a")
 """Areas, classes, scenarios: in this order, in every figure of a study."""
 
+CLASSES = {
+    "residential": CATEGORIES[0],
+    "commercial": CATEGORIES[1],
+    "industrial": CATEGORIES[4],
+    "agricultural": CATEGORIES[5],
+    "public": CATEGORIES[7],
+}
+"""Customer classes, from the largest to the smallest."""
+
 SEQUENCE = ("#dcebea", "#a9d0cd", "#6db1ad", "#2f8f8b", "#0b6e6e", "#06494a")
 """From little to much, where much is not bad in itself."""
 
-HEAT = ("#e8eef2", "#bcd3dd", "#7fb0c0", "#e8b44f", "#d9772b", "#b8321a")
+HEAT = ("#a9bac6", "#6fa3b8", "#2f7d95", "#e0a52f", "#d3661d", "#b8321a")
 """From idle to overloaded, six classes: blue below the middle, amber and red above."""
 
 DIVERGE = ((0.0, "#2f5fa8"), (0.25, "#8fb0d6"), (0.5, "#eef1f3"), (0.75, "#e0a15e"), (1.0, "#b8321a"))

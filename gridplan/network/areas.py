@@ -1,13 +1,13 @@
 """Feeders: the areas of a roll-out.
 
-A feeder is everything that is supplied, in the normal switching state, through one head: the first line or transformer that leaves a
-supply bus bar.
+A feeder is everything that is supplied, in the normal switching state, through one head: the first line or transformer that
+leaves a supply bus bar.
 
-Supply bus bars are found by going down from the external grids. A bus bar is a set of buses joined by closed switches. Above
-60 kV everything joined at that voltage is transmission, and its transformers lead on to the next bus bars; at or below 60 kV a bus bar that
-only transformers leave leads on to their secondary sides; any other bus bar is a supply bus bar. So an external grid at 110 kV leads to the
-20 kV bus bars of its substations, one at 20 kV with a single 20/0.4 kV transformer to the 0.4 kV bus bar, and one without transformers is
-itself the supply bus bar.
+Supply bus bars are found by going down from the external grids. A bus bar is a set of buses joined by closed switches. Above 60
+kV everything joined at that voltage is transmission, and its transformers lead on to the next bus bars; at or below 60 kV a bus
+bar that only transformers leave leads on to their secondary sides; any other bus bar is a supply bus bar. So an external grid
+at 110 kV leads to the 20 kV bus bars of its substations, one at 20 kV with a single 20/0.4 kV transformer to the 0.4 kV bus
+bar, and one without transformers is itself the supply bus bar.
 
 Supply bus bars and what lies above them belong to no feeder, and so do buses without supply.
 """
@@ -35,15 +35,15 @@ def areas(net: pandapowerNet, given: pd.DataFrame | None = None) -> pd.DataFrame
     net
         Network in its normal switching state.
     given
-        An `areas` table (columns `bus`, `area`) that takes the place of the feeders found in the network. It must hold every bus that a
-        feeder supplies, once; it may hold other buses too.
+        An `areas` table (columns `bus`, `area`) that takes the place of the feeders found in the network. It must hold every
+        bus that a feeder supplies, once; it may hold other buses too.
 
     Returns
     -------
     pd.DataFrame
-        Columns `bus`, `area`, one row per bus that a feeder supplies, in the order of the buses. Supply bus bars, what lies above them
-        and buses without supply are not in the table. Names are ``S1-F1``: the first feeder of the first substation (see
-        :func:`feeder_heads`); a feeder with several closed heads (a mesh) is one area, named ``S1-F1+S1-F2``.
+        Columns `bus`, `area`, one row per bus that a feeder supplies, in the order of the buses. Supply bus bars, what lies
+        above them and buses without supply are not in the table. Names are ``S1-F1``: the first feeder of the first substation
+        (see :func:`feeder_heads`); a feeder with several closed heads (a mesh) is one area, named ``S1-F1+S1-F2``.
 
     Raises
     ------
@@ -65,9 +65,10 @@ def feeder_heads(net: pandapowerNet) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per head: `area`; `head`, its own name (equal to the area but in meshes); `element` and `element_id`, the line or
-        transformer that leaves the bus bar; `bus`, its bus on the bus bar; `first_bus`, its bus in the feeder; `substation`, the number of
-        the bus bar (``S1``, in the order of the lowest bus number); `substation_bus`, the display name of that bus.
+        One row per head: `area`; `head`, its own name (equal to the area but in meshes); `element` and `element_id`, the line
+        or transformer that leaves the bus bar; `bus`, its bus on the bus bar; `first_bus`, its bus in the feeder; `substation`,
+        the number of the bus bar (``S1``, in the order of the lowest bus number); `substation_bus`, the display name of that
+        bus.
     """
     return _feeders(net)[1]
 
@@ -104,7 +105,9 @@ def _heads(net: pandapowerNet, connected: nx.MultiGraph, bars: list[frozenset[in
         number += bool(leaving)
         for count, (table, element, bus, other) in enumerate(sorted(leaving), start=1):
             head = f"S{number}-F{count}"
-            rows.append((head, list(ENDS)[table], element, bus, other, f"S{number}", display_name(net, "bus", min(bar)), parts[other]))
+            rows.append(
+                (head, list(ENDS)[table], element, bus, other, f"S{number}", display_name(net, "bus", min(bar)), parts[other])
+            )
     return pd.DataFrame(rows, columns=[*HEAD_COLUMNS[1:], "part"])
 
 
@@ -118,7 +121,7 @@ def _supply_bars(net: pandapowerNet, connected: nx.MultiGraph) -> tuple[list[fro
         if bus in above or any(bus in bar for bar in bars):
             continue
         bar = _joined(connected, bus, {"switch"})
-        transmission = kv.at[bus] > TRANSMISSION_KV
+        transmission = kv.loc[bus] > TRANSMISSION_KV
         level = _joined(connected, bus, set(ENDS) - set(TRANSFORMERS) | {"switch"}) if transmission else bar
         secondary = _below(connected, level, kv)
         if secondary and (transmission or not _lines_leave(connected, bar)):
@@ -143,7 +146,7 @@ def _joined(connected: nx.MultiGraph, bus: int, tables: set[str]) -> frozenset[i
 def _below(connected: nx.MultiGraph, level: frozenset[int], kv: pd.Series) -> list[int]:
     """Buses on the lower side of the transformers that leave a level."""
     edges = connected.edges(level, keys=True)
-    return sorted({v for u, v, (table, _) in edges if table in TRANSFORMERS and v not in level and kv.at[v] < kv.at[u]})
+    return sorted({v for u, v, (table, _) in edges if table in TRANSFORMERS and v not in level and kv.loc[v] < kv.loc[u]})
 
 
 def _lines_leave(connected: nx.MultiGraph, bar: frozenset[int]) -> bool:
@@ -160,7 +163,9 @@ def _checked(net: pandapowerNet, found: pd.DataFrame, given: pd.DataFrame) -> pd
             remedy = suggest(str(bus), map(str, net.bus.index))
             problems.append(Problem("areas", f"bus {bus} is not in the network", row=row, column="bus", remedy=remedy))
         if repeated.iloc[row - 2]:
-            problems.append(Problem("areas", f"bus {bus} stands in an earlier row too", row=row, column="bus", remedy="keep one row"))
+            problems.append(
+                Problem("areas", f"bus {bus} stands in an earlier row too", row=row, column="bus", remedy="keep one row")
+            )
         if pd.isna(area) or not str(area).strip():
             problems.append(Problem("areas", f"bus {bus} has no area", row=row, column="area", remedy="name its area"))
     missing = sorted(set(found.bus) - set(given.bus))

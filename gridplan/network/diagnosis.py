@@ -1,11 +1,12 @@
-"""Is a network fit for a power flow, and can its results be trusted?
+"""Judge whether a network is fit for a power flow, and whether its results can be trusted.
 
-Each check is a small function that yields findings; `CHECKS` is the list of them. ``error`` means that a power flow is impossible or its
-results are wrong, ``warning`` that some results are missing or doubtful, ``info`` that a reader should know.
+Each check is a small function that yields findings; `CHECKS` is the list of them. ``error`` means that a power flow is
+impossible or its results are wrong, ``warning`` that some results are missing or doubtful, ``info`` that a reader should know.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -35,7 +36,26 @@ ESSENTIAL = {
     "line": ("length_km", "r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "parallel"),
     "impedance": ("rft_pu", "xft_pu", "rtf_pu", "xtf_pu", "sn_mva"),
     "trafo": ("sn_mva", "vn_hv_kv", "vn_lv_kv", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent", "shift_degree", "parallel"),
-    "trafo3w": ("sn_hv_mva", "sn_mv_mva", "sn_lv_mva", "vn_hv_kv", "vn_mv_kv", "vn_lv_kv", "vk_hv_percent", "vk_mv_percent", "vk_lv_percent"),
+    "trafo3w": (
+        "sn_hv_mva",
+        "sn_mv_mva",
+        "sn_lv_mva",
+        "vn_hv_kv",
+        "vn_mv_kv",
+        "vn_lv_kv",
+        "vk_hv_percent",
+        "vk_mv_percent",
+        "vk_lv_percent",
+    ),
+}
+TAP_COLUMNS = ("tap_pos", "tap_neutral", "tap_min", "tap_max", "tap_step_percent")
+#: Columns that the checks take as numbers.
+NUMERIC = {
+    **ESSENTIAL,
+    "bus": ("vn_kv",),
+    "line": (*ESSENTIAL["line"], "max_i_ka"),
+    "trafo": (*ESSENTIAL["trafo"], *TAP_COLUMNS),
+    "trafo3w": (*ESSENTIAL["trafo3w"], "vkr_hv_percent", "vkr_mv_percent", "vkr_lv_percent", *TAP_COLUMNS),
 }
 #: Line impedance [ohm] below which a line is a switch in disguise. Newton-Raphson then stops short of its tolerance.
 TINY_OHM = 1e-6
@@ -67,13 +87,15 @@ def diagnose(net: pandapowerNet) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per finding, worst first: `severity` (``error``, ``warning``, ``info``), `check`, `element` (table), `element_id` (its number;
-        missing where the finding is about the whole network), `found`, `remedy`.
+        One row per finding, worst first: `severity` (``error``, ``warning``, ``info``), `check`, `element` (table),
+        `element_id` (its number; missing where the finding is about the whole network), `found`, `remedy`.
     """
     findings = [finding for check_part in STRUCTURE for finding in check_part(net)]
     # The other checks follow references; where these dangle they have no meaning.
-    if not any(finding.severity == "error" for finding in findings):
-        findings += [finding for check_part in CHECKS for finding in check_part(net)]
+    if not findings:
+        findings += missing_values(net)
+        clean = _numbers(net)
+        findings += [finding for check_part in CHECKS for finding in check_part(clean)]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return pd.DataFrame(findings, columns=COLUMNS).astype({"element_id": "Int64"})
 
@@ -103,11 +125,21 @@ def _problem(net: pandapowerNet, row: Finding) -> Problem:
 
 
 def _active(net: pandapowerNet, table: str) -> pd.DataFrame:
-    """Rows of a table that are in service; NaN counts as in service, so that it cannot hide a fault."""
+    """Rows of a table that are in service."""
     frame = net.get(table)
     if not isinstance(frame, pd.DataFrame) or not len(frame):
         return pd.DataFrame()
-    return frame[frame.in_service.fillna(True).astype(bool)]
+    return frame[frame.in_service.astype(bool)]
+
+
+def _numbers(net: pandapowerNet) -> pandapowerNet:
+    """Copy a network with numbers where numbers must be; what is none becomes NaN, which `missing_values` has reported."""
+    result = copy.copy(net)
+    for table, columns in NUMERIC.items():
+        if isinstance(net.get(table), pd.DataFrame):
+            present = [c for c in columns if c in net[table]]
+            result[table] = net[table].assign(**{c: pd.to_numeric(net[table][c], errors="coerce").astype(float) for c in present})
+    return result
 
 
 def _each(severity: str, name: str, table: str, rows: pd.Series, say: Callable[[object], str], remedy: str) -> Iterator[Finding]:
@@ -127,7 +159,9 @@ def dangling_buses(net: pandapowerNet) -> Iterator[Finding]:
         for column in columns if isinstance(frame, pd.DataFrame) and len(frame) else ():
             bad = frame.loc[~frame[column].isin(net.bus.index), column]
             remedy = "give a number of the bus table, or remove the element"
-            yield from _each("error", "dangling bus", table, bad, lambda bus, c=column: f"{c} is {bus}, and there is no such bus", remedy)
+            yield from _each(
+                "error", "dangling bus", table, bad, lambda bus, c=column: f"{c} is {bus}, and there is no such bus", remedy
+            )
 
 
 def dangling_switches(net: pandapowerNet) -> Iterator[Finding]:
@@ -155,7 +189,9 @@ def repeated_numbers(net: pandapowerNet) -> Iterator[Finding]:
         frame = net.get(table)
         if isinstance(frame, pd.DataFrame):
             for number in frame.index[frame.index.duplicated()].unique():
-                yield Finding("error", "repeated number", table, int(number), "the number stands more than once", "number the rows anew")
+                yield Finding(
+                    "error", "repeated number", table, int(number), "the number stands more than once", "number the rows anew"
+                )
 
 
 def absent_states(net: pandapowerNet) -> Iterator[Finding]:
@@ -175,7 +211,9 @@ def absent_states(net: pandapowerNet) -> Iterator[Finding]:
 def external_grids(net: pandapowerNet) -> Iterator[Finding]:
     """No source at all, or two at one bus."""
     if not source_buses(net):
-        yield Finding("error", "no source", "ext_grid", None, "no external grid in service at a bus in service", "add one at the supply bus")
+        yield Finding(
+            "error", "no source", "ext_grid", None, "no external grid in service at a bus in service", "add one at the supply bus"
+        )
     active = _active(net, "ext_grid")
     if len(active):
         bad = active.loc[active.bus.duplicated(), "bus"]
@@ -205,17 +243,26 @@ def dead_loads(net: pandapowerNet) -> Iterator[Finding]:
             bad = frame.loc[frame.bus.isin(dead), "bus"]
             severity = "error" if table in {"load", "asymmetric_load", "ext_grid"} else "warning"
             remedy = "put the bus in service, move the element, or set it out of service too"
-            yield from _each(severity, "dead bus", table, bad, lambda bus: f"in service at bus {bus}, which is out of service", remedy)
+            yield from _each(
+                severity, "dead bus", table, bad, lambda bus: f"in service at bus {bus}, which is out of service", remedy
+            )
 
 
 def meshes(net: pandapowerNet) -> Iterator[Finding]:
-    """Closed loops: normal in some networks, an open point forgotten in others."""
+    """Find closed loops: normal in some networks, an open point forgotten in others."""
     connected = graph(net)
     connected.remove_edges_from([(u, v, key) for u, v, key in connected.edges(keys=True) if key[0] in {"trafo", "trafo3w"}])
     loops = connected.number_of_edges() - connected.number_of_nodes() + nx.number_connected_components(connected)
     if loops > 0:
         found = f"{loops} closed loop{'s' if loops > 1 else ''} of lines and switches in the normal state"
-        yield Finding("info", "meshed operation", "line", None, found, "if the network is run radially, open the switches at its open points")
+        yield Finding(
+            "info",
+            "meshed operation",
+            "line",
+            None,
+            found,
+            "if the network is run radially, open the switches at its open points",
+        )
 
 
 # ---- voltage levels ----
@@ -224,7 +271,9 @@ def meshes(net: pandapowerNet) -> Iterator[Finding]:
 def voltage_levels(net: pandapowerNet) -> Iterator[Finding]:
     """Buses without a voltage level."""
     bad = net.bus.loc[~(net.bus.vn_kv > 0), "vn_kv"]
-    yield from _each("error", "voltage level", "bus", bad, lambda kv: f"vn_kv is {kv:g}", "give the nominal voltage in kV, above 0")
+    yield from _each(
+        "error", "voltage level", "bus", bad, lambda kv: f"vn_kv is {kv:g}", "give the nominal voltage in kV, above 0"
+    )
 
 
 def line_voltages(net: pandapowerNet) -> Iterator[Finding]:
@@ -234,9 +283,16 @@ def line_voltages(net: pandapowerNet) -> Iterator[Finding]:
     couplers = closed.rename(columns={"bus": "from_bus", "element": "to_bus"})
     for table, frame in (("line", _active(net, "line")), ("switch", couplers)):
         for number, start, end in frame[["from_bus", "to_bus"]].itertuples(name=None) if len(frame) else ():
-            if not np.isclose(kv.at[start], kv.at[end], rtol=1e-3):
-                found = f"joins bus {start} at {kv.at[start]:g} kV and bus {end} at {kv.at[end]:g} kV"
-                yield Finding("error", "voltage level", table, int(number), found, "mend the buses' vn_kv, or put a transformer between them")
+            if not np.isclose(kv.loc[start], kv.loc[end], rtol=1e-3):
+                found = f"joins bus {start} at {kv.loc[start]:g} kV and bus {end} at {kv.loc[end]:g} kV"
+                yield Finding(
+                    "error",
+                    "voltage level",
+                    table,
+                    int(number),
+                    found,
+                    "mend the buses' vn_kv, or put a transformer between them",
+                )
 
 
 def transformer_voltages(net: pandapowerNet) -> Iterator[Finding]:
@@ -247,7 +303,7 @@ def transformer_voltages(net: pandapowerNet) -> Iterator[Finding]:
             rated, level = frame[f"vn_{side}_kv"], frame[f"{side}_bus"].map(net.bus.vn_kv)
             far = (rated / level - 1).abs() > VOLTAGE_SHARE
             for number in frame.index[far & (level > 0)]:
-                found = f"vn_{side}_kv is {rated.at[number]:g} at a bus of {level.at[number]:g} kV"
+                found = f"vn_{side}_kv is {rated.loc[number]:g} at a bus of {level.loc[number]:g} kV"
                 remedy = f"mend vn_{side}_kv, the bus's vn_kv, or exchange the sides"
                 yield Finding("error", "voltage level", table, int(number), found, remedy)
 
@@ -286,13 +342,17 @@ def line_impedances(net: pandapowerNet) -> Iterator[Finding]:
     switch = "use a switch between the buses, or give the impedance"
     yield from _each("error", "zero impedance", "line", ohm[ohm == 0], lambda _: "its impedance is 0 ohm", switch)
     tiny = ohm[(ohm > 0) & (ohm < TINY_OHM)]
-    yield from _each("warning", "tiny impedance", "line", tiny, lambda z: f"its impedance is {z:.1e} ohm, too small to converge well", switch)
+    yield from _each(
+        "warning", "tiny impedance", "line", tiny, lambda z: f"its impedance is {z:.1e} ohm, too small to converge well", switch
+    )
     for column in ("r_ohm_per_km", "c_nf_per_km"):
         bad = lines.loc[lines[column] < 0, column]
         remedy = f"give {column} of 0 or more, unless the line stands for an equivalent network"
         yield from _each("warning", "negative value", "line", bad, lambda v, c=column: f"{c} is {v:g}", remedy)
     bad = lines.loc[lines.parallel < 1, "parallel"]
-    yield from _each("error", "negative value", "line", bad, lambda v: f"parallel is {v:g}", "give the number of parallel systems, 1 or more")
+    yield from _each(
+        "error", "negative value", "line", bad, lambda v: f"parallel is {v:g}", "give the number of parallel systems, 1 or more"
+    )
 
 
 def transformer_impedances(net: pandapowerNet) -> Iterator[Finding]:
@@ -305,10 +365,14 @@ def transformer_impedances(net: pandapowerNet) -> Iterator[Finding]:
             remedy = f"give {say} from the rating plate, in percent"
             yield from _each("error", "zero impedance", table, vk[vk == 0], lambda _, s=say: f"{s} is 0", remedy)
             low = vk[(vk != 0) & (vkr.abs() > vk.abs() * (1 + 1e-9))]
-            yield from _each("error", "impedance", table, low, lambda v, s=say: f"{s} of {v:g} is below its resistive part", remedy)
+            yield from _each(
+                "error", "impedance", table, low, lambda v, s=say: f"{s} of {v:g} is below its resistive part", remedy
+            )
             power = frame[f"sn{side}_mva"]
             bad = power[power <= 0]
-            yield from _each("error", "rating", table, bad, lambda v, s=side: f"sn{s}_mva is {v:g}, not above 0", "give the rated power in MVA")
+            yield from _each(
+                "error", "rating", table, bad, lambda v, s=side: f"sn{s}_mva is {v:g}, not above 0", "give the rated power in MVA"
+            )
 
 
 def ratings(net: pandapowerNet) -> Iterator[Finding]:
@@ -325,7 +389,7 @@ def ratings(net: pandapowerNet) -> Iterator[Finding]:
 
 
 def negative_powers(net: pandapowerNet) -> Iterator[Finding]:
-    """Loads that feed in: allowed, but often a sign error."""
+    """Find loads that feed in: allowed, but often a sign error."""
     loads = _active(net, "load")
     if len(loads):
         bad = loads.loc[loads.p_mw * loads.scaling < 0, "p_mw"]
@@ -343,7 +407,7 @@ def taps(net: pandapowerNet) -> Iterator[Finding]:
         if not len(frame) or "tap_pos" not in frame:
             continue
         for row in frame.itertuples():
-            yield from _tap(table, row, [c for c in ("tap_neutral", "tap_min", "tap_max", "tap_step_percent") if c in frame])
+            yield from _tap(table, row, [c for c in TAP_COLUMNS if c in frame])
 
 
 def _tap(table: str, row: object, columns: list[str]) -> Iterator[Finding]:
@@ -352,10 +416,17 @@ def _tap(table: str, row: object, columns: list[str]) -> Iterator[Finding]:
     neutral, low, high, step = (
         getattr(row, c) if c in columns else np.nan for c in ("tap_neutral", "tap_min", "tap_max", "tap_step_percent")
     )
-    say = f"tap_pos is {position}"
+    say = f"tap_pos is {position:g}"
     if pd.isna(position):
         if pd.notna(neutral):
-            yield Finding("error", "tap", table, int(row.Index), "tap_pos is empty, tap_neutral is not", f"give tap_pos, such as {neutral:g}")
+            yield Finding(
+                "error",
+                "tap",
+                table,
+                int(row.Index),
+                "tap_pos is empty, tap_neutral is not",
+                f"give tap_pos, such as {neutral:g}",
+            )
         return
     if (pd.notna(low) and position < low) or (pd.notna(high) and position > high):
         found = f"{say}, outside {low:g} to {high:g}"
@@ -366,7 +437,9 @@ def _tap(table: str, row: object, columns: list[str]) -> Iterator[Finding]:
         kind = getattr(row, "tap_changer_type", None)
         if pd.isna(kind) or str(kind) in {"", "None"}:
             found = f"{say} and neutral is {neutral:g}, but tap_changer_type is empty: the tap is ignored"
-            yield Finding("error", "tap", table, int(row.Index), found, "set tap_changer_type to 'Ratio' (or 'Ideal', 'Symmetrical')")
+            yield Finding(
+                "error", "tap", table, int(row.Index), found, "set tap_changer_type to 'Ratio' (or 'Ideal', 'Symmetrical')"
+            )
 
 
 def duplicate_switches(net: pandapowerNet) -> Iterator[Finding]:
@@ -376,13 +449,13 @@ def duplicate_switches(net: pandapowerNet) -> Iterator[Finding]:
     tables = {letter: table for table, letter in SWITCH_LETTER.items()}
     for row in switches[switches.duplicated(same)].itertuples():
         twins = switches[(switches[same] == [row.et, row.element, row.bus]).all(axis=1)]
-        contrary = " (one open, one closed)" if twins.closed.nunique() > 1 else ""
+        contrary = " (one open, one closed)" if twins.closed.any() and not twins.closed.all() else ""
         found = f"another switch stands at {tables[row.et]} {row.element}, bus {row.bus}{contrary}"
         yield Finding("error", "duplicate switch", "switch", int(row.Index), found, "keep one of them")
     couplers = net.switch[net.switch.et == "b"]
     ends = pd.DataFrame({"low": couplers[["bus", "element"]].min(axis=1), "high": couplers[["bus", "element"]].max(axis=1)})
     for number in ends.index[ends.duplicated()]:
-        found = f"another switch joins buses {ends.low.at[number]} and {ends.high.at[number]}"
+        found = f"another switch joins buses {ends.low.loc[number]} and {ends.high.loc[number]}"
         yield Finding("info", "parallel switch", "switch", int(number), found, "keep one, unless both exist")
 
 
@@ -405,7 +478,9 @@ def repeated_names(net: pandapowerNet) -> Iterator[Finding]:
         counts = names[names.duplicated(keep=False)].groupby(names, sort=True)
         for name, rows in counts:
             found = f"{len(rows)} elements are called '{name}'"
-            yield Finding("info", "repeated name", table, int(rows.index[0]), found, "nothing: elements are addressed by their number")
+            yield Finding(
+                "info", "repeated name", table, int(rows.index[0]), found, "nothing: elements are addressed by their number"
+            )
 
 
 Check = Callable[[pandapowerNet], Iterable[Finding]]
@@ -418,7 +493,6 @@ CHECKS: tuple[Check, ...] = (
     voltage_levels,
     line_voltages,
     transformer_voltages,
-    missing_values,
     line_lengths,
     line_impedances,
     transformer_impedances,

@@ -27,9 +27,9 @@ def display_name(net: pandapowerNet, element: str, element_id: int) -> str:
     """
     frame = net.get(element)
     known = isinstance(frame, pd.DataFrame) and "name" in frame and element_id in frame.index
-    name = frame.at[element_id, "name"] if known else None
+    name = frame.loc[[element_id], "name"].iloc[0] if known else None
     plain = f"{element} {element_id}"
-    return plain if pd.isna(name) or str(name).strip() in {"", str(element_id)} else f"{plain} ({name})"
+    return plain if pd.isna(name) or str(name).strip().lower() in {"", str(element_id), plain} else f"{plain} ({name})"
 
 
 def describe(net: pandapowerNet) -> pd.DataFrame:
@@ -43,8 +43,8 @@ def describe(net: pandapowerNet) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Columns `item`, `detail`, `number` [1], `quantity`, `unit`: buses and line kilometres by voltage level, transformers by voltages
-        with their rated power, loads and generators with their active power, switches by kind and state.
+        Columns `item`, `detail`, `number` [1], `quantity`, `unit`: buses and line kilometres by voltage level, transformers by
+        voltages with their rated power, loads and generators with their active power, switches by kind and state.
     """
     rows = [*_buses(net), *_lines(net), *_transformers(net), *_powers(net), *_switches(net)]
     return pd.DataFrame(rows, columns=["item", "detail", "number", "quantity", "unit"])

@@ -1,7 +1,8 @@
 """MATPOWER cases, with the conversions that distribution cases carry in their code.
 
-pandapower's own importer reads the matrices of a ``.m`` file and leaves out the code behind them; in distribution cases that code turns ohm
-into per unit and kW into MW. Here the file is evaluated (:mod:`gridplan.network.mfile`) before pandapower converts it.
+pandapower's own importer reads the matrices of a ``.m`` file and leaves out the code behind them; in distribution cases that
+code turns ohm into per unit and kW into MW. Here the file is evaluated (:mod:`gridplan.network.mfile`) before pandapower
+converts it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ SWITCH_PU = 1e-8
 def open_matpower(path: Path) -> pandapowerNet:
     """Open a MATPOWER case.
 
-    Buses and branches keep the numbers of the file: bus 18 is bus 18, branch 7 (the seventh row of the branch matrix) is line 7 or
-    transformer 7. Branches between buses of different voltage become transformers, also at the nominal ratio. A branch between buses of one
-    voltage with next to no impedance (below 1e-8 pu) becomes a switch between them, also with its number.
+    Buses and branches keep the numbers of the file: bus 18 is bus 18, branch 7 (the seventh row of the branch matrix) is line 7
+    or transformer 7. Branches between buses of different voltage become transformers, also at the nominal ratio. A branch
+    between buses of one voltage with next to no impedance (below 1e-8 pu) becomes a switch between them, also with its number.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def open_matpower(path: Path) -> pandapowerNet:
     Returns
     -------
     pandapowerNet
-        The network, at 50 Hz (a case knows no frequency: impedances are kept as they are). Costs are not read. A branch without a rating
-        has 99999 kA or MVA, as in pandapower.
+        The network, at 50 Hz (a case knows no frequency: impedances are kept as they are). Costs are not read. A branch without
+        a rating has 99999 kA or MVA, as in pandapower.
 
     Raises
     ------
@@ -62,7 +63,13 @@ def _read_m(path: Path) -> dict[str, Any]:
     try:
         values = evaluate(path.read_text("utf-8", errors="replace"))
     except NotUnderstood as error:
-        remedy = "run the file in MATPOWER or Octave and save the case: mpc = loadcase('" + path.stem + "'); save('-v7', '" + path.stem + ".mat', 'mpc')"
+        remedy = (
+            "run the file in MATPOWER or Octave and save the case: mpc = loadcase('"
+            + path.stem
+            + "'); save('-v7', '"
+            + path.stem
+            + ".mat', 'mpc')"
+        )
         problem = Problem(path.name, f"line {error.line} is not understood: {error.what}", remedy=remedy)
         raise NetworkError(f"network {path.name}", [problem]) from error
     return {name.removeprefix("mpc."): value for name, value in values.items() if name.startswith("mpc.")}
@@ -110,13 +117,19 @@ def _reference_problems(name: str, case: dict[str, Any]) -> list[Problem]:
     bus, numbers = case["bus"], case["bus"][:, BUS["BUS_I"]]
     problems = []
     values, counts = np.unique(numbers, return_counts=True)
-    problems += [Problem(name, f"bus {number:g} stands {count} times in mpc.bus") for number, count in zip(values, counts, strict=True) if count > 1]
+    problems += [
+        Problem(name, f"bus {number:g} stands {count} times in mpc.bus")
+        for number, count in zip(values, counts, strict=True)
+        if count > 1
+    ]
     for matrix, columns in (("branch", ("F_BUS", "T_BUS")), ("gen", ("GEN_BUS",))):
         index = BRANCH if matrix == "branch" else GEN
         for column in columns:
             found = case[matrix][:, index[column]]
             for row in np.flatnonzero(~np.isin(found, numbers)):
-                problems.append(Problem(name, f"row {row + 1} of mpc.{matrix} names bus {found[row]:g}, which mpc.bus does not have"))
+                problems.append(
+                    Problem(name, f"row {row + 1} of mpc.{matrix} names bus {found[row]:g}, which mpc.bus does not have")
+                )
     flat = bus[~(bus[:, BUS["BASE_KV"]] > 0), BUS["BUS_I"]]
     if len(flat):
         remedy = "give baseKV of these buses in kV (MATPOWER itself does not need it, ohm and ampere do)"
@@ -178,7 +191,9 @@ def _convert(ppc: dict[str, Any], name: str) -> pandapowerNet:
         net[table].index = pd.Index(numbers[lookup.element_type == table], dtype="int64")
     for row in np.flatnonzero(switch):
         ends = branch[row, [BRANCH["F_BUS"], BRANCH["T_BUS"]]].astype(int)
-        pp.create_switch(net, *ends, et="b", closed=bool(branch[row, BRANCH["BR_STATUS"]]), index=row + 1, name=f"branch {row + 1}")
+        pp.create_switch(
+            net, *ends, et="b", closed=bool(branch[row, BRANCH["BR_STATUS"]]), index=row + 1, name=f"branch {row + 1}"
+        )
     nominal = net.trafo.index[net.trafo.tap_step_percent < 1e-9]
     net.trafo.loc[nominal, ["tap_step_percent", "tap_pos"]] = 0.0
     net.trafo["tap_changer_type"] = net.trafo["tap_changer_type"].astype(object)

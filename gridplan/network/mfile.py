@@ -1,45 +1,42 @@
 """Read the assignments of a MATPOWER case file.
 
-A case file is a function in MATLAB's language. Most hold only matrices; those of distribution systems go on with a few statements
-that turn ohm into per unit and kW into MW. This module evaluates assignments of numbers, matrices, arithmetic and indexing, and nothing else:
-a statement it does not know stops the reading with the number of its line, because a conversion left out makes every result wrong.
+A case file is a function in MATLAB's language. Most hold only matrices; those of distribution systems go on with a few
+statements that turn ohm into per unit and kW into MW. This module evaluates assignments of numbers, matrices, arithmetic and
+indexing, and nothing else: a statement it does not know stops the reading with the number of its line, because a conversion
+left out makes every result wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
+
+def _numbered(names: str, numbers: Iterable[int]) -> dict[str, int]:
+    return dict(zip(names.split(), numbers, strict=True))
+
+
 #: What the index functions return, in the order in which they return it (MATPOWER manual, appendix B).
 INDEX = {
-    "idx_bus": dict(
-        zip(
-            "PQ PV REF NONE BUS_I BUS_TYPE PD QD GS BS BUS_AREA VM VA BASE_KV ZONE VMAX VMIN LAM_P LAM_Q MU_VMAX MU_VMIN".split(),
-            [1, 2, 3, 4, *range(1, 18)],
-            strict=True,
-        )
+    "idx_bus": _numbered(
+        "PQ PV REF NONE BUS_I BUS_TYPE PD QD GS BS BUS_AREA VM VA BASE_KV ZONE VMAX VMIN LAM_P LAM_Q MU_VMAX MU_VMIN",
+        [1, 2, 3, 4, *range(1, 18)],
     ),
-    "idx_brch": dict(
-        zip(
-            "F_BUS T_BUS BR_R BR_X BR_B RATE_A RATE_B RATE_C TAP SHIFT BR_STATUS PF QF PT QT MU_SF MU_ST "
-            "ANGMIN ANGMAX MU_ANGMIN MU_ANGMAX".split(),
-            [*range(1, 12), *range(14, 20), 12, 13, 20, 21],
-            strict=True,
-        )
+    "idx_brch": _numbered(
+        "F_BUS T_BUS BR_R BR_X BR_B RATE_A RATE_B RATE_C TAP SHIFT BR_STATUS "
+        "PF QF PT QT MU_SF MU_ST ANGMIN ANGMAX MU_ANGMIN MU_ANGMAX",
+        [*range(1, 12), *range(14, 20), 12, 13, 20, 21],
     ),
-    "idx_gen": dict(
-        zip(
-            "GEN_BUS PG QG QMAX QMIN VG MBASE GEN_STATUS PMAX PMIN MU_PMAX MU_PMIN MU_QMAX MU_QMIN "
-            "PC1 PC2 QC1MIN QC1MAX QC2MIN QC2MAX RAMP_AGC RAMP_10 RAMP_30 RAMP_Q APF".split(),
-            [*range(1, 11), 22, 23, 24, 25, *range(11, 22)],
-            strict=True,
-        )
+    "idx_gen": _numbered(
+        "GEN_BUS PG QG QMAX QMIN VG MBASE GEN_STATUS PMAX PMIN MU_PMAX MU_PMIN MU_QMAX MU_QMIN "
+        "PC1 PC2 QC1MIN QC1MAX QC2MIN QC2MAX RAMP_AGC RAMP_10 RAMP_30 RAMP_Q APF",
+        [*range(1, 11), 22, 23, 24, 25, *range(11, 22)],
     ),
-    "idx_cost": dict(zip("PW_LINEAR POLYNOMIAL MODEL STARTUP SHUTDOWN NCOST COST".split(), [1, 2, 1, 2, 3, 4, 5], strict=True)),
+    "idx_cost": _numbered("PW_LINEAR POLYNOMIAL MODEL STARTUP SHUTDOWN NCOST COST", [1, 2, 1, 2, 3, 4, 5]),
 }
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sin": np.sin,
@@ -110,8 +107,8 @@ def evaluate(text: str) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        Value of every name assigned to, in the end: floats, arrays (rows, columns), strings, lists (cells). Fields of the case are under
-        their full name: ``mpc.bus``.
+        Value of every name assigned to, in the end: floats, arrays (rows, columns), strings, lists (cells). Fields of the case
+        are under their full name: ``mpc.bus``.
 
     Raises
     ------
@@ -180,7 +177,11 @@ class _Reader:
     def _finish(self) -> None:
         """Accept the end of the function only where nothing follows."""
         line = self.token.line
-        rest = [t for t in self.tokens[self.place :] if t.kind != "newline" and t.text not in {";", "return", "end", "endfunction", ""}]
+        rest = [
+            t
+            for t in self.tokens[self.place :]
+            if t.kind != "newline" and t.text not in {";", "return", "end", "endfunction", ""}
+        ]
         if rest:
             raise NotUnderstood(rest[0].line, f"code after the end of the function (line {line})")
         self.place = len(self.tokens) - 1

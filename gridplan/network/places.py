@@ -24,8 +24,8 @@ def coordinates(net: pandapowerNet) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Index `bus`, columns `x` (longitude) and `y` (latitude) [deg] - or whatever unit the network uses; buses without a readable
-        position are left out.
+        Index `bus`, columns `x` (longitude) and `y` (latitude) [deg] - or whatever unit the network uses; buses without a
+        readable position are left out.
     """
     points = {bus: _points(geo) for bus, geo in net.bus.get("geo", pd.Series(dtype=object)).items()}
     rows = {bus: point[0] for bus, point in points.items() if len(point)}
@@ -47,14 +47,14 @@ def line_paths(net: pandapowerNet) -> dict[int, np.ndarray]:
     Returns
     -------
     dict[int, np.ndarray]
-        For each line an array (n, 2) of x, y from its `from_bus` to its `to_bus`: its own course, or else the straight line between its buses.
-        Lines of which neither is known are left out.
+        For each line an array (n, 2) of x, y from its `from_bus` to its `to_bus`: its own course, or else the straight line
+        between its buses. Lines of which neither is known are left out.
     """
     xy = coordinates(net)
     stored = net.line.get("geo", pd.Series(None, index=net.line.index, dtype=object))
     paths = {}
     for line, start, end in zip(net.line.index, net.line.from_bus, net.line.to_bus, strict=True):
-        own = _points(stored.at[line])
+        own = _points(stored.loc[line])
         if len(own) >= 2:
             paths[int(line)] = own
         elif start in xy.index and end in xy.index:
@@ -75,7 +75,8 @@ def layout(net: pandapowerNet) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Index `bus`, columns `x` (distance from the source in elements) and `y` (row of the drawing); `attrs["schematic"]` is True.
+        Index `bus`, columns `x` (distance from the source in elements) and `y` (row of the drawing); `attrs["schematic"]` is
+        True.
     """
     connected = graph(net)
     connected.add_nodes_from(set(net.bus.index) - set(connected))
@@ -104,7 +105,7 @@ def _place_tree(connected: nx.Graph, start: int, depth: dict[int, int], row: dic
 
 
 def _points(geo: Any) -> np.ndarray:
-    """Read the points of a GeoJSON text or object; an array (0, 2) if there are none or they cannot be read."""
+    """Read the points of a GeoJSON text or object; none, as an array (0, 2), if they cannot be read."""
     try:
         content = json.loads(geo) if isinstance(geo, str) else geo
         points = np.atleast_2d(np.asarray(content["coordinates"], dtype=float))[:, :2]

@@ -56,7 +56,9 @@ def _unknown_elements(study: Study, net: pandapowerNet) -> Iterator[Problem]:
     if table is None:
         return
     for element in ELEMENTS:
-        yield from _unknown("assignments", "element_id", table.loc[table.element == element, "element_id"], net, element, table.index)
+        yield from _unknown(
+            "assignments", "element_id", table.loc[table.element == element, "element_id"], net, element, table.index
+        )
 
 
 def _unknown(

@@ -1,7 +1,7 @@
 """Look into a pandapower JSON file before it is read.
 
-pandapower rebuilds objects from the module and class named in the file and imports that module to do so. A file from elsewhere could
-name any module of the machine, so only the names that pandapower itself writes are let through.
+pandapower rebuilds objects from the module and class named in the file and imports that module to do so. A file from elsewhere
+could name any module of the machine, so only the names that pandapower itself writes are let through.
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ def refuse_foreign_objects(text: str, name: str) -> None:
     foreign = sorted(set(_foreign(content)))
     if foreign:
         remedy = "remove these objects (controllers of your own, functions) and save the network again"
-        problems = [Problem(name, f"holds an object of {kind}, which is not pandapower's own and is not loaded", remedy=remedy) for kind in foreign]
+        problems = [
+            Problem(name, f"holds an object of {kind}, which is not pandapower's own and is not loaded", remedy=remedy)
+            for kind in foreign
+        ]
         raise NetworkError(f"network {name}", problems)
     if not isinstance(content, dict) or not ({"bus", "_object"} & content.keys()):
-        raise NetworkError(f"network {name}", [Problem(name, "is JSON, but no pandapower network", remedy="use pandapower.to_json to write it")])
+        raise NetworkError(
+            f"network {name}", [Problem(name, "is JSON, but no pandapower network", remedy="use pandapower.to_json to write it")]
+        )
 
 
 def _foreign(content: Any) -> Iterator[str]:
@@ -64,9 +69,11 @@ def _foreign(content: Any) -> Iterator[str]:
 
 def _judge(entry: dict[str, Any]) -> Iterator[str]:
     module, kind = str(entry.get("_module", "")), str(entry.get("_class", ""))
-    root = module.split(".")[0]
+    root = module.split(".", maxsplit=1)[0]
     stored = entry.get("_object")
-    if root not in SAFE_MODULES or (root == "builtins" and kind not in {"str", "int", "float", "bool", "list", "dict", "set", "tuple"}):
+    if root not in SAFE_MODULES or (
+        root == "builtins" and kind not in {"str", "int", "float", "bool", "list", "dict", "set", "tuple"}
+    ):
         yield f"'{module}.{kind}'"
     elif root == "pandas" and isinstance(stored, str) and stored.lstrip()[:1] not in {"{", "["}:
         yield f"'{module}.{kind}' that refers to another file"

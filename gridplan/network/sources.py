@@ -1,11 +1,12 @@
 """Open a network from a file, from pandapower's collection or from SimBench.
 
-A source that cannot be read, or that only running foreign code could read, is refused with a :class:`~gridplan.errors.NetworkError`
-that says what to do instead.
+A source that cannot be read, or that only running foreign code could read, is refused with a
+:class:`~gridplan.errors.NetworkError` that says what to do instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl
 
 import pandapower as pp
 import pandapower.networks
+import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan.errors import NetworkError, Problem, suggest
@@ -38,7 +40,8 @@ def open(source: str | Path, *, folder: str | Path | None = None) -> pandapowerN
     source
         One of
 
-        - a file: pandapower ``.json`` or ``.xlsx``; MATPOWER ``.m`` (its unit conversions included) or ``.mat``; CIM/CGMES ``.zip``
+        - a file: pandapower ``.json`` or ``.xlsx``; MATPOWER ``.m`` (its unit conversions included) or ``.mat``; CIM/CGMES
+        ``.zip``
           or ``.xml``, or a folder of them; OpenDSS ``.dss`` (needs ``OpenDSSDirect.py``);
         - ``pandapower:mv_oberrhein``, a network that comes with pandapower; arguments as in
           ``pandapower:create_cigre_network_mv?with_der=pv_wind``;
@@ -90,10 +93,10 @@ def _guarded(name: str, opener: Callable[[Any], pandapowerNet], given: str | Pat
             net = opener(given)
     except NetworkError:
         raise
-    except Exception as error:  # noqa: BLE001 - foreign readers raise anything on damaged files
+    except Exception as error:
         what = f"cannot be read: {type(error).__name__}: {_first_line(error)}"
         raise NetworkError(f"network {name}", [Problem(str(name), what, remedy=_remedy(given))]) from error
-    if not isinstance(net, pandapowerNet) or not len(net.get("bus", ())):
+    if not isinstance(net, pandapowerNet) or not isinstance(net.get("bus"), pd.DataFrame) or net.bus.empty:
         what = "holds no network with buses"
         raise NetworkError(f"network {name}", [Problem(str(name), what, remedy=_remedy(given))])
     return net
@@ -118,7 +121,9 @@ def _absent(path: Path, text: str) -> Problem:
         return Problem(text, "no such file", remedy="did you mean " + " or ".join(f"'{n}'" for n in near) + "?")
     if ":" in text:
         return Problem(text, "neither a file nor a collection", remedy=f"known collections: {', '.join(COLLECTIONS)}")
-    return Problem(text, "no such file", remedy=f"looked in {folder.resolve()}" if folder.is_dir() else f"there is no folder {folder}")
+    return Problem(
+        text, "no such file", remedy=f"looked in {folder.resolve()}" if folder.is_dir() else f"there is no folder {folder}"
+    )
 
 
 def _modern(net: pandapowerNet) -> pandapowerNet:
@@ -146,7 +151,9 @@ def _open_cim(path: Path) -> pandapowerNet:
     profiles = _cim_profiles(files)
     if not profiles:
         what = "holds no CIM/CGMES profile (an RDF file in the CIM namespace)"
-        raise NetworkError(f"network {path.name}", [Problem(path.name, what, remedy="give the folder or zip with the EQ, SSH, TP files")])
+        raise NetworkError(
+            f"network {path.name}", [Problem(path.name, what, remedy="give the folder or zip with the EQ, SSH, TP files")]
+        )
     from pandapower.converter.cim.cim2pp import from_cim  # noqa: PLC0415 - needs lxml, which not everybody has
 
     return from_cim([os.fspath(f) for f in files], ignore_errors=False)
@@ -158,18 +165,21 @@ def _cim_profiles(files: list[Path]) -> list[str]:
     for file in files:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                found += [n for n in archive.namelist() if n.lower().endswith(".xml") and b"CIM-schema-cim" in archive.read(n)[:5000]]
+                found += [
+                    n for n in archive.namelist() if n.lower().endswith(".xml") and b"CIM-schema-cim" in archive.read(n)[:5000]
+                ]
         elif b"CIM-schema-cim" in file.read_bytes()[:5000]:
             found.append(file.name)
     return found
 
 
 def _open_dss(path: Path) -> pandapowerNet:
-    """Read OpenDSS as a balanced network through pandapower's converter, which asks the OpenDSS engine for the circuit."""
+    """Read OpenDSS as a balanced network through pandapower's converter, which lets the OpenDSS engine compile the circuit."""
     _need("opendssdirect", "OpenDSS circuits", "OpenDSSDirect.py")
     from pandapower.converter.opendss import from_opendss  # noqa: PLC0415 - loads the OpenDSS engine
 
-    return from_opendss(os.fspath(path))
+    with contextlib.chdir(path.parent):  # the engine changes the working folder to that of the circuit
+        return from_opendss(os.fspath(path.resolve()))
 
 
 def _open_powerfactory(path: Path) -> pandapowerNet:
@@ -188,7 +198,9 @@ def _open_collected(name: str) -> pandapowerNet:
     function = known[name]
     arguments = dict(parse_qsl(query, keep_blank_values=True))
     allowed = list(inspect.signature(function).parameters)
-    problems = [Problem(f"pandapower:{name}", f"'{a}' is no argument", remedy=suggest(a, allowed)) for a in arguments if a not in allowed]
+    problems = [
+        Problem(f"pandapower:{name}", f"'{a}' is no argument", remedy=suggest(a, allowed)) for a in arguments if a not in allowed
+    ]
     if problems:
         raise NetworkError(f"network pandapower:{name}", problems)
     return function(**{key: _literal(value) for key, value in arguments.items()})
@@ -220,7 +232,12 @@ def _open_simbench(code: str) -> pandapowerNet:
     if code not in known:
         problem = Problem(f"simbench:{code}", "SimBench has no network of this code", remedy=suggest(code, known))
         raise NetworkError(f"network simbench:{code}", [problem])
-    return simbench.get_simbench_net(code)
+    net = simbench.get_simbench_net(code)
+    # SimBench's tap changers regulate the ratio, but its converter leaves their type empty in some grids and pandapower then
+    # ignores them.
+    ratio = net.trafo.tap_changer_type.isna() & (net.trafo.tap_step_percent > 0) & ~(net.trafo.tap_step_degree.abs() > 0)
+    net.trafo["tap_changer_type"] = net.trafo.tap_changer_type.astype(object).where(~ratio, "Ratio")
+    return net
 
 
 def _need(module: str, what: str, package: str) -> None:

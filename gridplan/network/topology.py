@@ -45,7 +45,8 @@ def graph(net: pandapowerNet, *, out_of_service: bool = False) -> nx.MultiGraph:
     Returns
     -------
     nx.MultiGraph
-        Nodes are buses; an edge has the key ``(table, element_id)``, or ``("switch", switch_id)`` for a closed switch between two buses.
+        Nodes are buses; an edge has the key ``(table, element_id)``, or ``("switch", switch_id)`` for a closed switch between
+        two buses.
     """
     result = nx.MultiGraph()
     alive = net.bus.index if out_of_service else net.bus.index[net.bus.in_service.astype(bool)]
@@ -67,7 +68,9 @@ def _branches(net: pandapowerNet, everything: bool) -> Iterator[tuple[str, int, 
             yield from _table_branches(net, table, columns, everything)
 
 
-def _table_branches(net: pandapowerNet, table: str, columns: tuple[str, ...], everything: bool) -> Iterator[tuple[str, int, int, int]]:
+def _table_branches(
+    net: pandapowerNet, table: str, columns: tuple[str, ...], everything: bool
+) -> Iterator[tuple[str, int, int, int]]:
     frame = net[table]
     frame = frame if everything else frame[frame.in_service.astype(bool)]
     opened = set() if everything else open_ends(net, table)

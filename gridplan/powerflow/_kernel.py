@@ -470,11 +470,14 @@ def _block(grid, steps):
 
 @njit(**_COMPILED)
 def solve(grid, demand, meters, shapes, out, how):
-    """Solve all steps of `shapes` (shapes, steps) into `out`; `how` is (steps side by side, tolerance, most iterations)."""
-    width, tolerance, most = how
+    """Solve steps of `shapes` (shapes, steps) into `out`.
+
+    `how` is (first step, step after the last, steps side by side, tolerance, most iterations).
+    """
+    begin, end, width, tolerance, most = how
     last = grid.start.copy()
-    for first in range(0, shapes.shape[1], width):
-        steps = min(width, shapes.shape[1] - first)
+    for first in range(begin, end, width):
+        steps = min(width, end - first)
         block = _block(grid, steps)
         _inject(demand, shapes, first, block)
         iterations, method = out.iterations[first : first + steps], out.method[first : first + steps]

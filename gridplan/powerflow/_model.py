@@ -106,7 +106,9 @@ def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
 
     With voltage-controlled generators they keep it, because pandapower's linear start for Newton-Raphson needs the balance.
     """
-    copy = pandapowerNet({key: value.copy() if isinstance(value, pd.DataFrame) else value for key, value in net.items()})
+    # pandapower replaces its result tables, and writes into all others
+    tables = {key for key, value in net.items() if isinstance(value, pd.DataFrame) and not key.startswith(("res_", "_empty_res"))}
+    copy = pandapowerNet({key: value.copy() if key in tables else value for key, value in net.items()})
     _refuse(net)
     if not _controlled(net):
         for element in DRIVEN:

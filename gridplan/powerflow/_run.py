@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -103,6 +105,8 @@ class Options:
         Steps solved side by side; chosen from the size of the network if not given.
     angles
         Whether voltage angles are kept (with ``keep='all'``).
+    threads
+        Threads that share the steps; one is enough unless the network is large.
     """
 
     trafo_model: Literal["t", "pi"] = "t"
@@ -111,6 +115,7 @@ class Options:
     max_iterations: int = 60
     block: int | None = None
     angles: bool = False
+    threads: int = 1
 
     def __post_init__(self) -> None:
         problems = []
@@ -118,7 +123,7 @@ class Options:
             problems.append(Problem("trafo_model", f"{self.trafo_model!r} is neither 't' nor 'pi'"))
         if not 0 < self.tolerance_pu < 1e-2:
             problems.append(Problem("tolerance_pu", f"{self.tolerance_pu} is not between 0 and 0.01 [pu]"))
-        counts = {"max_iterations": self.max_iterations, "block": self.block}
+        counts = {"max_iterations": self.max_iterations, "block": self.block, "threads": self.threads}
         problems += [Problem(name, f"{value} is below 1") for name, value in counts.items() if value is not None and value < 1]
         if problems:
             raise ParameterError("options", problems)
@@ -273,7 +278,13 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
         iterations=np.empty(steps, np.int64),
     )
     block = options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)), 16, 128))
-    _kernel.solve(model.grid, model.demand, model.meters, shapes, out, (block, options.tolerance_pu, options.max_iterations))
+    how = (block, options.tolerance_pu, options.max_iterations)
+    ends = np.linspace(0, steps, options.threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(options.threads) as pool:  # the kernel lets go of the interpreter; every thread has its own steps
+        given = (model.grid, model.demand, model.meters, shapes, out)
+        parts = [pool.submit(_kernel.solve, *given, (*span, *how)) for span in pairwise(ends)]
+    for part in parts:
+        part.result()
     return out
 
 

@@ -259,17 +259,21 @@ def _anchor_headings(soup: BeautifulSoup) -> list[Heading]:
 
 def _finish_tables(soup: BeautifulSoup) -> None:
     """Let wide tables scroll inside themselves, set numbers right, and leave no header cell empty."""
-    for table in soup.find_all("table"):
+    for number, table in enumerate(soup.find_all("table"), 1):
         for cell in table.find_all(["td", "th"]):
             if cell.name == "th" and not cell.get_text(strip=True):
                 cell.name = "td"
             if cell.name == "td" and _is_number(cell.get_text(strip=True)):
                 cell["class"] = [*_classes(cell), "number"] if "number" not in _classes(cell) else _classes(cell)
         _align_headers(table)
-        scroll = soup.new_tag(
-            "div", attrs={"class": "scroll", "role": "region", "tabindex": "0", "aria-label": "Table, scrolls sideways"}
-        )
-        table.wrap(scroll)
+        attributes = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": _table_label(table, number)}
+        table.wrap(soup.new_tag("div", attrs=attributes))
+
+
+def _table_label(table: Tag, number: int) -> str:
+    """Name the box that a table scrolls in, each differently, for those who move from box to box."""
+    figure = table.find_parent("figure")
+    return str(figure["aria-label"]).rstrip(".") if figure is not None else f"Table {number} of the page"
 
 
 def _align_headers(table: Tag) -> None:

@@ -219,20 +219,23 @@ def _read_statement(statement: ast.stmt, comment: str) -> Parameter:
 
 def _typed(name: str, default: Any, annotation: ast.expr | None, comment: str) -> Parameter:
     default = list(default) if isinstance(default, tuple) else default
-    if annotation is not None:
-        parameter = Parameter(name, default, *_annotated(annotation), comment)
-        try:
-            fit(parameter, default)
-        except _MisfitError as fault:
-            raise _MisfitError(f"default of '{name}': {fault}") from fault
-        return parameter
+    kind, item, optional = _annotated(annotation) if annotation is not None else _inferred(name, default)
+    parameter = Parameter(name, default, kind, item, optional, comment)
+    try:
+        fit(parameter, default)
+    except _MisfitError as fault:
+        raise _MisfitError(f"default of '{name}': {fault}") from fault
+    return parameter
+
+
+def _inferred(name: str, default: Any) -> tuple[str, str, bool]:
     if default is None:
         raise _MisfitError(f"'{name} = None' does not tell its type; annotate it, as in `{name}: float | None = None`")
     if type(default).__name__ not in _KINDS:
         raise _MisfitError(f"'{name}' is a {type(default).__name__}; allowed: {', '.join(_KINDS)}")
     items = {type(v).__name__ for v in default} if isinstance(default, list) else set()
     item = "float" if items == {"int", "float"} else items.pop() if len(items) == 1 else ""
-    return Parameter(name, default, type(default).__name__, item if item in _KINDS else "", False, comment)
+    return type(default).__name__, item if item in _KINDS else "", False
 
 
 def _annotated(annotation: ast.expr) -> tuple[str, str, bool]:

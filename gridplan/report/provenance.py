@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -125,13 +126,21 @@ def parameters(known: Mapping[str, Parameter], given: Mapping[str, Any], study: 
     return [
         {
             "name": p.name,
-            "value": study if p.name == STUDY else given.get(p.name, p.default),
-            "default": p.default,
+            "value": study if p.name == STUDY else _json(given.get(p.name, p.default)),
+            "default": _json(p.default),
             "overridden": p.name in given,
             "description": p.description,
         }
         for p in known.values()
     ]
+
+
+def _json(value: Any) -> Any:
+    """Return a literal as JSON can hold it; where it cannot, as it is written."""
+    try:
+        return value if json.loads(json.dumps(value, allow_nan=False)) == value else repr(value)
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def platform_facts() -> dict[str, str]:

@@ -15,6 +15,8 @@ import bleach
 import mistune
 from bs4 import BeautifulSoup
 
+from gridplan import tables
+
 _TEXT = "h1 h2 h3 h4 h5 h6 p br hr ul ol li dl dt dd strong em b i u s del ins sub sup code pre kbd blockquote a img"
 _BOXES = "table caption thead tbody tfoot tr th td colgroup col span div details summary small mark abbr"
 TAGS = frozenset(f"{_TEXT} {_BOXES}".split())
@@ -61,7 +63,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
     if name in {"class", "title"} or name in PLAIN_ATTRIBUTES.get(tag, ()):
         return True
     if tag == "a" and name == "href":
-        return not value.strip().lower().startswith("data:")
+        return re.match(r"https?:|mailto:|[^:]*$", value.strip(), re.IGNORECASE) is not None
     # A picture from elsewhere would be a request; one in the page is none.
     return tag == "img" and name == "src" and re.match(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", value) is not None
 
@@ -88,8 +90,4 @@ def csv_bytes(text: str) -> bytes:
 
 
 def _inert(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not _is_number(cell) else cell
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", cell) is not None
+    return cell if cell.startswith("'") else tables.escape_formula(cell)  # what has its apostrophe keeps the one

@@ -63,7 +63,7 @@ def frame(rows: Sequence[Sequence[Any]], where: str) -> tuple[pd.DataFrame | Non
     Returns
     -------
     tuple
-        The frame (None when there is no heading) and the problems of its shape: columns without a heading, rows that are too long.
+        The frame (None when there is no heading) and the problems of its shape: columns without a heading, rows too long.
     """
     head = [as_text(cell) for cell in rows[0]] if rows else []
     while head and not head[-1]:
@@ -74,13 +74,14 @@ def frame(rows: Sequence[Sequence[Any]], where: str) -> tuple[pd.DataFrame | Non
     body = [row if len(row) == width else [*row[:width], *[""] * (width - len(row))] for row in rows[1:]]
     long = [at for at, row in enumerate(rows[1:]) if len(row) > width and not all(map(blank, row[width:]))]
     empty = [at for at, row in enumerate(body) if blank(row[0]) and all(map(blank, row))]
-    found = pd.DataFrame(body, columns=head, dtype=object).drop(index=empty)
+    found = pd.DataFrame(body, columns=head, dtype=object)
+    found = found.drop(index=empty) if empty else found  # either step copies a long table
     words = (f"has more cells than the {width} of the heading", "put text that holds the separator in quotation marks")
     problems = grouped(where, long, lambda _: words)
     for at, name in enumerate(head):
         if not name and not found.iloc[:, at].map(blank).all():
             problems.append(Problem(where, f"column {at + 1} has no heading", row=1, remedy="name the column or delete it"))
-    return found.loc[:, [bool(name) for name in head]], problems
+    return found if all(head) else found.loc[:, [bool(name) for name in head]], problems
 
 
 def _number(cell: Any) -> float:

@@ -112,7 +112,7 @@ def _table(cells: pd.DataFrame, table: str, where: str) -> tuple[pd.DataFrame, l
     heads = pd.Index([str(name) for name in cells.columns])
     problems = _heading_problems(list(heads), table, where)
     kept = [not twice and match(name, table) is not None for name, twice in zip(heads, heads.duplicated(), strict=True)]
-    raw = cells.loc[:, kept].set_axis(heads[kept], axis=1)
+    raw = (cells if all(kept) else cells.loc[:, kept]).set_axis(heads[kept], axis=1, copy=False)
     if not (raw.index.is_unique and pd.api.types.is_integer_dtype(raw.index)):
         raw = raw.reset_index(drop=True)
     typed, bad, unread = _typed(raw, table, where)
@@ -180,7 +180,8 @@ def _value_words(row: Spec, rule: str, cell: Any) -> Words:
     """Put one failed rule of the schema into words."""
     found = as_text(cell)
     if rule == "not_nullable":
-        return f"is empty; a {KINDS[row.type]}{row.in_unit} is required", None
+        wanted = f"one of {', '.join(row.allowed)}" if row.allowed else f"{KINDS[row.type]}{row.in_unit}"
+        return "is empty", f"fill in: {wanted}"
     if rule == "allowed":
         return f"'{found}' is not allowed", near(found, row.allowed)
     side, limit = ("below", row.low) if rule == "low" else ("above", row.high)

@@ -1,0 +1,179 @@
+"""The commands ``gridplan check | new | report | dictionary``.
+
+What a command needs is imported when it runs, so that ``gridplan --help`` answers without pandapower or papermill.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+from typer.core import TyperGroup
+
+from gridplan import __version__, tables
+from gridplan.errors import GridplanError, InputError, ParameterError, Problem
+from gridplan.study import Study, examine
+
+if TYPE_CHECKING:
+    from pandapower.auxiliary import pandapowerNet
+
+NOTEBOOKS = Path("notebooks")
+
+
+class _Commands(TyperGroup):
+    """Commands that answer an error of gridplan with its message instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GridplanError as error:
+            _say(str(error), style="red", error=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+def _say(text: str, *, style: str = "", error: bool = False) -> None:
+    """Print text as it is: names from a study are neither markup nor control codes of a terminal."""
+    plain = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    Console(stderr=error, highlight=False).print(Text(plain, style=style), soft_wrap=True)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        _say(f"gridplan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Plan the modernisation of a distribution grid from the utility's own data."""
+
+
+@app.command()
+def check(study: Annotated[Path, typer.Argument(help="Study folder or .xlsx workbook.")]) -> None:
+    """Check a study: print every problem of its tables and its network, or take stock of it."""
+    found, problems = examine(study)
+    net, more = _load(found)
+    problems = (*problems, *more)
+    if problems:
+        _say(f"study {study} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:", style="bold red")
+        _list(problems)
+        raise typer.Exit(1)
+    _take_stock(found, net)
+
+
+def _load(study: Study) -> tuple[pandapowerNet | None, tuple[Problem, ...]]:
+    """Open the network and check it against the tables that are free of problems."""
+    if not study.network:
+        return None, ()
+    from gridplan import network  # noqa: PLC0415 - loads pandapower
+
+    try:
+        return network.load(study), ()
+    except InputError as error:
+        return None, error.problems
+
+
+def _list(problems: tuple[Problem, ...]) -> None:
+    """Print problems under the file in which they are."""
+    for where in dict.fromkeys(problem.where for problem in problems):
+        _say(f"\n{where}", style="bold")
+        for problem in problems:
+            if problem.where == where:
+                said = str(dataclasses.replace(problem, where=""))
+                _say(f"  - {said.removeprefix(', ').removeprefix(': ')}")
+
+
+def _take_stock(study: Study, net: pandapowerNet) -> None:
+    from gridplan import network  # noqa: PLC0415 - loads pandapower
+
+    _say(f"{study.title} ({study.name}), base year {study.base_year}", style="bold")
+    for name, table in study.tables.items():
+        _say(f"  {name}: {len(table)} rows, {len(table.columns)} columns")
+    _say("network", style="bold")
+    for row in network.describe(net).itertuples(index=False):
+        amount = f", {row.quantity:,.4g} {row.unit}" if row.quantity == row.quantity else ""
+        _say(f"  {row.item}, {row.detail}: {row.number}{amount}")
+    findings = network.diagnose(net)
+    for row in findings.itertuples(index=False):
+        element = network.display_name(net, row.element, row.element_id) if row.element_id is not None else row.element
+        _say(f"  {row.severity}: {element}: {row.found}; {row.remedy}", style="yellow" if row.severity == "warning" else "")
+    warned = int((findings["severity"] == "warning").sum())
+    _say(f"No problem found; {warned} warning{'s' if warned != 1 else ''} on the network.", style="green")
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    network: Annotated[str, typer.Option("--network", help="Network file, pandapower:<name> or simbench:<code>.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the study; by default that of the folder.")] = None,
+) -> None:
+    """Start a study from a network: its tables filled as far as the network tells, the rest ready to fill."""
+    from gridplan.network.starter import new_study  # noqa: PLC0415 - loads pandapower
+
+    made = new_study(folder, network, name=name)
+    _say(f"Study {made} is made; its README.md says what is left to fill. List the empty cells with")
+    _say(f"gridplan check {made}")
+
+
+@app.command()
+def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    notebook: Annotated[str, typer.Argument(help="Notebook file, or the name of one in ./notebooks.")],
+    study: Annotated[Path, typer.Option("--study", help="Study folder or .xlsx workbook.")],
+    parameter: Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name=value; may be repeated.")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="YAML file of parameters; -p overrides it.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of all reports.")] = Path("reports"),
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Limit of the whole run [s].")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Mark the report as final instead of draft.")] = False,
+    classification: Annotated[str, typer.Option("--classification", help="Label on every page, such as Internal.")] = "",
+) -> None:
+    """Run a notebook on a study and write its report, one offline HTML file."""
+    from gridplan.report import RunOptions, gather, render  # noqa: PLC0415 - loads papermill
+
+    source = find_notebook(notebook)
+    values = gather(source, texts=parameter or (), file=file)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(Text(source.stem).plain.replace("[", r"\["), total=None)
+        options = RunOptions(
+            status="FINAL" if final else "DRAFT",
+            classification=classification,
+            timeout_s=timeout,
+            on_cell=lambda done, count: progress.update(task, completed=done, total=count),
+        )
+        run = render(source, study=study, parameters=values, out=out, options=options)
+    _say(f"Written in {run.seconds:.0f} s, with {len(run.csv)} CSV files beside it. The newest is always {run.latest}")
+    _say(str(run.page))
+
+
+def find_notebook(name: str) -> Path:
+    """Return the file of a notebook that is given as a path, or by name if it is in ``./notebooks``.
+
+    Raises
+    ------
+    ParameterError
+        There is none; the message suggests the nearest name.
+    """
+    for path in (Path(name), NOTEBOOKS / name, NOTEBOOKS / f"{name}.ipynb"):
+        if path.suffix == ".ipynb" and path.is_file():
+            return path
+    known = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    problem = Problem(f"notebook '{name}'", "does not exist", remedy=tables.near(Path(name).stem, known))
+    raise ParameterError("gridplan report", [problem])
+
+
+@app.command()
+def dictionary() -> None:
+    """Print the data dictionary, every table and column of a study, as Markdown."""
+    typer.echo(tables.dictionary_markdown(), nl=False)

@@ -1,0 +1,281 @@
+"""Many cases side by side: the steps of a network's profiles with plants of any size added at any bus.
+
+This module alone knows the inside of the power-flow engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandapower.auxiliary import pandapowerNet
+
+from gridplan import powerflow
+from gridplan.hosting._choices import Connection, Control, capability, points
+from gridplan.powerflow import _kernel, _model, _run
+
+_SETTLED_PU = 1e-6  # two successive voltages at a controlled plant that differ by less count as one
+_MAX_ROUNDS = 60
+_FIRST_DAMPING = 0.5
+_MAX_GAIN = 100.0
+
+
+class Plants(NamedTuple):
+    """Where plants stand: position of the bus in the table, column of the shape; (rows,) each."""
+
+    bus: np.ndarray
+    technology: np.ndarray
+
+
+class Solved(NamedTuple):
+    """Columns solved: float32 voltages (buses, columns) and loadings (rated elements, columns), and more by column.
+
+    `extreme` and `extreme_at` have the rows -lowest voltage, highest voltage, line, trafo, trafo3w loading. `available` and
+    `delivered` are the power of all plants [MW]. `failed`: no solution; `unsettled`: the control found no steady state.
+    """
+
+    vm: np.ndarray
+    loading: np.ndarray
+    extreme: np.ndarray
+    extreme_at: np.ndarray
+    returned_mw: np.ndarray
+    failed: np.ndarray
+    unsettled: np.ndarray
+    available_mw: np.ndarray
+    delivered_mw: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A network, its profiles and what may be connected to it, ready for any number of cases.
+
+    Parameters
+    ----------
+    model
+        Model of the engine.
+    base
+        Shapes of the profiles, (shapes, steps).
+    shapes
+        Shapes of the plants, (technologies, steps).
+    time
+        Starts of the steps.
+    step_h
+        Length of a step [h].
+    own_mw
+        Power that the loads at each bus draw, as `Plants.bus` counts them, (buses, steps); None without an export limit.
+    export_mw
+        Export limit by bus, (buses,); None without.
+    connection
+        What is connected.
+    options
+        Options of the power flow.
+    """
+
+    model: _model.Model
+    base: np.ndarray
+    shapes: np.ndarray
+    time: pd.DatetimeIndex
+    step_h: float
+    own_mw: np.ndarray | None
+    export_mw: np.ndarray | None
+    connection: Connection
+    options: powerflow.Options
+
+    @property
+    def supplied(self) -> np.ndarray:
+        """Whether each bus has a voltage, (buses,)."""
+        return self.model.meters.bus >= 0
+
+    @property
+    def width(self) -> int:
+        """Columns that fit into a chunk of memory."""
+        return int(np.clip(24_000_000 // (4 * (len(self.model.meters.bus) + len(self.model.idle)) + 60), 64, 20_000))
+
+
+def prepare(
+    net: pandapowerNet, profiles: powerflow.Profiles | None, connection: Connection, options: powerflow.Options
+) -> Batch:
+    """Build the model of a network once, for all cases."""
+    model = _model.build(net, profiles, options)
+    time = _run._STATIC_TIME if profiles is None else profiles.time
+    base = np.zeros((0, 1)) if profiles is None else _run._by_shape(profiles.shapes)
+    shapes = np.ones((1, len(time))) if connection.shapes is None else connection.shapes.to_numpy(float).T
+    own = export = None
+    if connection.export_limit_mw is not None:
+        own, export = _own_load(net, profiles, base), _export_limits(net, connection)
+    return Batch(model, base, shapes, time, _run._step_h(time), own, export, connection, options)
+
+
+def _own_load(net: pandapowerNet, profiles: powerflow.Profiles | None, base: np.ndarray) -> np.ndarray:
+    """Power of the loads at each bus over time [MW]."""
+    steps = max(1, base.shape[1])
+    factor = pd.Series(-1, index=net.load.index)
+    if profiles is not None:
+        driven = profiles.elements[profiles.elements["element"] == "load"]
+        factor[driven["element_id"]] = pd.Index(profiles.shapes.columns).get_indexer(driven["shape_p"])
+    series = np.vstack([base, np.ones((1, steps))])
+    size = (net.load["p_mw"] * net.load["scaling"] * net.load["in_service"]).to_numpy(float)
+    own = np.zeros((len(net.bus), steps))
+    np.add.at(own, net.bus.index.get_indexer(net.load["bus"]), size[:, None] * series[factor.to_numpy()])
+    return own
+
+
+def _export_limits(net: pandapowerNet, connection: Connection) -> np.ndarray:
+    given = connection.export_limit_mw
+    if isinstance(given, (int, float)):
+        return np.full(len(net.bus), float(given))
+    limits = pd.Series(np.inf, index=net.bus.index)
+    for bus, value in given.items():
+        limits[bus] = value
+    return limits.to_numpy(float)
+
+
+def solve(batch: Batch, plants: Plants, rated_mw: np.ndarray, steps: np.ndarray) -> Solved:
+    """Solve columns: each is a step of the profiles with plants of some rated power.
+
+    Parameters
+    ----------
+    plants
+        Where plants may stand, (rows,).
+    rated_mw
+        Their rated power [MW], (rows, columns).
+    steps
+        Step of each column, (columns,).
+    """
+    available = _available(batch, plants, rated_mw, steps)
+    control = batch.connection.control
+    if control.follows_voltage and (available > 0).any():
+        readings, failed, delivered, unsettled = _settle(batch, plants, (rated_mw, available), steps)
+    else:
+        reactive = None if control.follows_voltage or control.power_factor == 1 else available * control.mvar_per_mw
+        readings, failed = _send(batch, plants, steps, available, reactive)
+        delivered, unsettled = available, np.zeros(len(steps), bool)
+    produced = rated_mw * batch.shapes[plants.technology][:, steps]
+    return Solved(
+        readings.vm,
+        readings.loading,
+        readings.extreme,
+        readings.extreme_at,
+        -(batch.model.slack @ readings.slack_p).sum(axis=0) * batch.model.base_mva,
+        failed,
+        unsettled,
+        produced.sum(axis=0),
+        delivered.sum(axis=0),
+    )
+
+
+def _available(batch: Batch, plants: Plants, rated_mw: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Power of the plants before any control by voltage, held to the export limit of the bus; (rows, columns)."""
+    power = rated_mw * batch.shapes[plants.technology][:, steps]
+    if batch.export_mw is None:
+        return power
+    room = batch.export_mw[plants.bus, None] + np.maximum(batch.own_mw[plants.bus][:, steps], 0.0)
+    _, row = np.unique(plants.bus, return_inverse=True)
+    together = np.zeros((row.max() + 1, len(steps)))
+    np.add.at(together, row, power)
+    return power * np.minimum(1.0, room / np.maximum(together[row], 1e-12))
+
+
+def _send(
+    batch: Batch, plants: Plants, steps: np.ndarray, p_mw: np.ndarray, q_mvar: np.ndarray | None
+) -> tuple[_kernel.Readings, np.ndarray]:
+    """Run the engine with plants of active power p and absorbed reactive power q (None: none) added; (rows, columns)."""
+    model, known = batch.model, batch.model.demand
+    sign = -1.0 if batch.connection.kind == "generation" else 1.0
+    place = model.meters.bus[plants.bus]
+    rows = np.arange(len(place), dtype=np.int64) + len(batch.base)
+    demand = known._replace(**_added(known, "p", (place, rows, sign / model.base_mva)))
+    parts = [batch.base[:, steps], p_mw]
+    if q_mvar is not None:
+        demand = demand._replace(**_added(known, "q", (place, rows + len(place), 1.0 / model.base_mva)))
+        parts.append(q_mvar)
+    extended = replace(model, demand=demand)
+    readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), batch.options)
+    _run._blank(extended, readings)
+    return readings, readings.method == _kernel.FAILED
+
+
+def _added(demand: _kernel.Demand, power: str, extra: tuple[np.ndarray, np.ndarray, float]) -> dict[str, np.ndarray]:
+    """Entries of one power (p or q) with further ones: at which position, following which shape, of which size."""
+    place, shape, size = extra
+    fields = {"bus": place, "shape": shape, "size": np.full(len(place), size)}
+    return {f"{power}_{name}": np.concatenate([getattr(demand, f"{power}_{name}"), new]) for name, new in fields.items()}
+
+
+def _settle(
+    batch: Batch, plants: Plants, powers: tuple[np.ndarray, np.ndarray], steps: np.ndarray
+) -> tuple[_kernel.Readings, np.ndarray, np.ndarray, np.ndarray]:
+    """Find the voltages at which the controlled plants and the network agree.
+
+    Each plant sees a voltage, acts on it, and the network answers with another one. The voltage seen moves towards the
+    answer, the less the stronger the answer reacts: a secant step for each plant. Columns that agree are left alone.
+    """
+    rated, available = powers
+    seen = np.ones_like(rated)
+    before = None
+    p, q = act(batch.connection.control, seen, rated, available)
+    readings, failed = _send(batch, plants, steps, p, q)
+    answer = readings.vm[plants.bus].astype(float)
+    open_ = np.arange(len(steps))
+    for _ in range(_MAX_ROUNDS):
+        gap = np.where(rated[:, open_] > 0, answer[:, open_] - seen[:, open_], 0.0)
+        open_, gap, before = _narrow(open_, gap, before, ~failed[open_] & (np.abs(gap).max(axis=0) > _SETTLED_PU))
+        if not len(open_):
+            break
+        stride = gap * _damping(gap, before)
+        seen[:, open_] += stride
+        before = (gap, stride)
+        p[:, open_], q[:, open_] = act(batch.connection.control, seen[:, open_], rated[:, open_], available[:, open_])
+        part, lost = _send(batch, plants, steps[open_], p[:, open_], q[:, open_])
+        for whole, piece in zip(readings, part, strict=True):
+            if piece.size:  # angles are not kept
+                whole[..., open_] = piece
+        failed[open_] = lost
+        answer[:, open_] = part.vm[plants.bus]
+    unsettled = np.zeros(len(steps), bool)
+    unsettled[open_] = True
+    return readings, failed, p, unsettled & ~failed
+
+
+def _narrow(
+    columns: np.ndarray, gap: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None, keep: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    return columns[keep], gap[:, keep], None if before is None else tuple(past[:, keep] for past in before)
+
+
+def _damping(gap: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray | float:
+    """Share of the gap to go: one over how much the gap closed per stride of the last round."""
+    if before is None:
+        return _FIRST_DAMPING
+    past, stride = before
+    moved = np.abs(stride) > 1e-12
+    closed = np.where(moved, (past - gap) / np.where(moved, stride, 1.0), 1.0 / _FIRST_DAMPING)
+    return 1.0 / np.clip(closed, 1.0, _MAX_GAIN)
+
+
+def act(
+    control: Control, seen: np.ndarray, rated: np.ndarray, available: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Active power and absorbed reactive power of plants at the voltages they see [MW, Mvar].
+
+    Parameters
+    ----------
+    seen
+        Voltage at the plant [pu].
+    rated, available
+        Rated power and the power that could be fed in [MW]; all of the same shape.
+    """
+    active = available
+    if control.volt_watt is not None:
+        active = np.minimum(active, rated * np.interp(seen, *points("volt_watt", control.volt_watt)))
+    if control.volt_var is None:
+        return active, active * control.mvar_per_mw
+    voltage, value = points("volt_var", control.volt_var)
+    full = float(np.abs(value).max())
+    apparent = control.apparent_pu or 1.0 / np.sqrt(1.0 - min(full, 0.99) ** 2)
+    share = available / np.where(rated > 0, rated, 1.0)
+    absorbed = -np.interp(seen, voltage, value) * apparent * rated * capability(share)
+    room = np.sqrt(np.maximum((apparent * rated) ** 2 - absorbed**2, 0.0))
+    return np.minimum(active, room), absorbed
