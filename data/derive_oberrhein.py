@@ -163,8 +163,8 @@ def technology_profiles() -> pd.DataFrame:
     """Return the aggregates of charging cars and of heat pumps, each divided by its highest value; see data/README.md."""
     series = simbench_table("LoadProfile")
     columns = {"time": pd.date_range("2016-01-01", periods=STEPS, freq="15min", name="time")}
-    for part in range(3):  # 21 shifts of 17 days meet every weekday three times
-        columns[f"ev_home_{part + 1}_p"] = _mix(series, HOME_CHARGERS, [DAY * (6 * part + 17 * turn) for turn in range(21)])
+    for part, days in enumerate((15, 16, 17), start=1):  # 21 shifts by so many days meet every weekday three times
+        columns[f"ev_home_{part}_p"] = _mix(series, HOME_CHARGERS, [DAY * days * turn for turn in range(21)])
     columns["ev_work_p"] = _mix(series, WORK_CHARGERS, [7 * DAY * week for week in range(52)])
     columns["heat_pump_p"] = _mix(series, HEAT_PUMPS, [4 * hour for hour in range(-6, 7)])
     frame = pd.DataFrame(columns)

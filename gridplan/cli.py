@@ -104,7 +104,7 @@ def _take_stock(study: Study, net: pandapowerNet) -> None:
     _say("network", style="bold")
     for row in network.describe(net).itertuples(index=False):
         amount = f", {row.quantity:,.4g} {row.unit}" if row.quantity == row.quantity else ""
-        _say(f"  {row.item}, {row.detail}: {row.number}{amount}")
+        _say(f"  {row.item}{', ' if row.detail else ''}{row.detail}: {row.number}{amount}")
     findings = network.diagnose(net)
     for row in findings.itertuples(index=False):
         element = network.display_name(net, row.element, row.element_id) if row.element_id is not None else row.element

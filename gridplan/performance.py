@@ -197,11 +197,12 @@ def loading_curves(net: pandapowerNet, result: PowerFlow) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        `series`, `share_percent` [%] of the steps with a value in which `loading_percent` [%] is reached or exceeded.
+        `series`, `share_percent` [%] of the steps with a value in which `loading_percent` [%] is reached or exceeded; at most
+        501 points a curve, the highest and the lowest value among them.
     """
     series = {_name(net, "trafo", number): column for number, column in result.trafo_loading_percent.items()}
     series["most loaded line"] = result.steps["line_loading_max_percent"]
-    curves = [powerflow.duration_curve(values).assign(series=name) for name, values in series.items()]
+    curves = [_thinned(powerflow.duration_curve(values)).assign(series=name) for name, values in series.items()]
     return pd.concat(curves, ignore_index=True).rename(columns={"value": "loading_percent"})[
         ["series", "share_percent", "loading_percent"]
     ]
@@ -285,6 +286,11 @@ def monthly(result: PowerFlow) -> pd.DataFrame:
 def failed_hours(result: PowerFlow) -> float:
     """Return the hours of the year for which the power flow has no solution [h]."""
     return float((~result.converged).sum() * result.step_h)
+
+
+def _thinned(curve: pd.DataFrame, points: int = 501) -> pd.DataFrame:
+    """Evenly spaced rows of a sorted curve, its first and last among them."""
+    return curve.iloc[np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).astype(int))] if len(curve) else curve
 
 
 def _extremes(result: PowerFlow, element: str) -> pd.DataFrame:

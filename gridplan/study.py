@@ -18,7 +18,6 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ import openpyxl
 import pandas as pd
 import python_calamine
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import IllegalCharacterError
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from gridplan import tables
 from gridplan.errors import Problem, StudyError, suggest
@@ -34,6 +33,7 @@ from gridplan.errors import Problem, StudyError, suggest
 SUFFIXES = (".csv", ".csv.gz")
 NOT_INPUT = ("study", "results")  # of the dictionary: the settings, and the labels of results
 NEED_NO_SOURCE = ("study", "sources", "readme", "licence", "licences", "license", "licenses", "dictionary")
+SHEET_CELL = 32_767  # characters that a cell of a workbook holds; openpyxl cuts the rest off without a word
 LONG = 1_000_000  # characters of CSV text beyond which a table is written compressed
 
 
@@ -136,12 +136,6 @@ class Study:
 def inputs() -> list[str]:
     """Return the names of the tables that a study may hold."""
     return [name for name in tables.names() if name not in NOT_INPUT]
-
-
-def defaults() -> pd.DataFrame:
-    """Return gridplan's own assumptions: `assumption`, `value`, `unit`, `low`, `high`, `source`, `evidence`, `note`."""
-    with resources.files("gridplan").joinpath("assumptions.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
 
 
 def _shown(network: str) -> str:
@@ -391,7 +385,7 @@ def _network(settings: Mapping[str, Any], found: _Found) -> tuple[str, tuple[Pat
 
 def _register(own: pd.DataFrame | None, where: str) -> tuple[pd.DataFrame, list[Problem]]:
     """Join the study's assumptions with the defaults it does not override, and check the overrides."""
-    base = defaults()
+    base = tables.assumptions()
     shown = ["assumption", "value", "unit", "source", "evidence", "note"]
     usual = base[shown].assign(origin="default")
     if own is None or not set(shown) <= set(own):
@@ -565,6 +559,8 @@ def write_workbook(study: Study, path: str | Path) -> Path:
         "study": pd.DataFrame({"key": list(settings), "value": pd.Series(list(settings.values()), dtype=object)}),
         **study.tables,
     }
+    if problems := [problem for name, frame in sheets.items() for problem in _unfit(name, frame)]:
+        raise StudyError(f"workbook {target}", problems)
     book = openpyxl.Workbook(write_only=True)
     part = target.with_name(f".{target.name}.part")
     try:
@@ -574,11 +570,22 @@ def write_workbook(study: Study, path: str | Path) -> Path:
                 sheet.append([_sheet_cell(sheet, value) for value in row])
         book.save(part)
         part.replace(target)
-    except (IllegalCharacterError, OSError) as error:
+    except OSError as error:
         raise StudyError(f"workbook {target}", [Problem(target.name, f"cannot be written: {error}")]) from error
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _unfit(name: str, frame: pd.DataFrame) -> Iterator[Problem]:
+    """Yield the text cells that a workbook cannot hold."""
+    for column in frame.columns[frame.dtypes == object]:
+        for row, cell in enumerate(frame[column], 2):
+            if isinstance(cell, str) and (len(cell) > SHEET_CELL or ILLEGAL_CHARACTERS_RE.search(cell)):
+                what = f"a cell of a workbook cannot hold this text: {cell[:20]!a}"
+                yield Problem(
+                    f"sheet '{name}'", what, row=row, column=column, remedy="shorten it or leave out control characters"
+                )
 
 
 def _sheet_cell(sheet: Any, value: Any) -> Any:

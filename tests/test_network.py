@@ -39,12 +39,16 @@ def feeder(buses=4, *, kv=20.0, coordinates=True):
 # ---- open ----
 
 
+def write_workbook(net, path, **more):
+    with pd.ExcelWriter(path, engine="openpyxl") as book:  # pandapower itself writes with another package
+        for name, frame in {**to_dict_of_dfs(net), **more}.items():
+            frame.to_excel(book, sheet_name=name)
+
+
 def test_json_and_excel_files_give_the_network_back(tmp_path):
     net = feeder()
     pp.to_json(net, tmp_path / "net.json")
-    with pd.ExcelWriter(tmp_path / "net.xlsx", engine="openpyxl") as book:  # pandapower itself writes with another package
-        for name, frame in to_dict_of_dfs(net).items():
-            frame.to_excel(book, sheet_name=name)
+    write_workbook(net, tmp_path / "net.xlsx")
     for name in ("net.json", "net.xlsx"):
         read = network.open(name, folder=tmp_path)
         pd.testing.assert_frame_equal(
@@ -170,6 +174,13 @@ def test_objects_of_other_modules_are_refused_at_any_depth(tmp_path, entry, dept
         network.open(tmp_path / "net.json")
 
 
+def test_objects_of_other_modules_in_a_workbook_are_refused(tmp_path):
+    cells = pd.DataFrame({"object": [json.dumps(FOREIGN[0])]})
+    write_workbook(feeder(), tmp_path / "net.xlsx", controller=cells)
+    with pytest.raises(NetworkError, match=r"'subprocess\.Popen', which is not pandapower's own"):
+        network.open(tmp_path / "net.xlsx")
+
+
 def test_opendss_circuits_agree_with_the_solution_of_opendss(tmp_path):
     if importlib.util.find_spec("opendssdirect") is None:
         pytest.skip("the package 'OpenDSSDirect.py' is not installed")
@@ -188,8 +199,11 @@ def test_opendss_circuits_agree_with_the_solution_of_opendss(tmp_path):
 # ---- diagnose ----
 
 
+FEEDER = feeder(5)
+
+
 def broken(change):
-    net = feeder(5)
+    net = copy.deepcopy(FEEDER)
     change(net)
     return net
 

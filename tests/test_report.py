@@ -499,3 +499,11 @@ def test_the_commit_is_recorded(tmp_path):
     found = provenance.commit(tmp_path)
     assert found["clean"] is False
     assert len(found["commit"]) == 40
+
+
+def test_the_number_stands_in_the_title_where_there_is_no_caption():
+    table = shown({"text/html": "<table></table>"}, {"gridplan": {"kind": "table", "title": "Areas"}})
+    made = page.assemble(new_notebook(cells=[new_markdown_cell("# Only a title"), table]), "t")
+    assert '<span class="label">Table 1.</span> Areas' in made.body
+    assert "<figcaption>" not in made.body
+    assert "prose" not in made.body

@@ -169,7 +169,7 @@ def solve(batch: Batch, plants: Plants, rated_mw: np.ndarray, steps: np.ndarray)
 def _available(batch: Batch, plants: Plants, rated_mw: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Power of the plants before any control by voltage, held to the export limit of the bus; (rows, columns)."""
     power = rated_mw * batch.shapes[plants.technology][:, steps]
-    if batch.export_mw is None:
+    if batch.export_mw is None or not len(power):
         return power
     room = batch.export_mw[plants.bus, None] + np.maximum(batch.own_mw[plants.bus][:, steps], 0.0)
     _, row = np.unique(plants.bus, return_inverse=True)

@@ -153,7 +153,7 @@ def _momentary(judge: Judge, solved: Solved, steps: np.ndarray) -> tuple[np.ndar
     values[0], values[1] = solved.failed, solved.unsettled
     values[2:5], values[5], values[_LOW] = solved.extreme[2:], solved.extreme[1], solved.extreme[0]
     at[5], at[_LOW] = solved.extreme_at[1], solved.extreme_at[0]
-    at[2:5] = solved.extreme_at[2:] - np.array([0, *judge.ends[:2]])[:, None]
+    at[2:5] = np.where(solved.extreme_at[2:] < 0, -1, solved.extreme_at[2:] - np.array([0, *judge.ends[:2]])[:, None])
     if judge.base_vm is not None:
         change = np.nan_to_num(np.abs(solved.vm - judge.base_vm[:, steps]))
         at[7] = change.argmax(axis=0)
@@ -180,7 +180,7 @@ def _average(
         parts.append((12, 100.0 * outside.mean(axis=1, keepdims=True), stop - start))
         for kind, found, width in parts:
             known = np.where(np.isfinite(found), found, -np.inf)
-            if known.size and not known.max() <= value[kind, case]:
+            if np.isfinite(known.max(initial=-np.inf)) and not known.max() <= value[kind, case]:
                 row, column = np.unravel_index(known.argmax(), known.shape)
                 value[kind, case] = known[row, column]
                 at[kind, case], step[kind, case] = row, steps[start + column * width]

@@ -1,4 +1,4 @@
-"""Look into a pandapower JSON file before it is read.
+"""Look into a pandapower JSON file or workbook before it is read.
 
 pandapower rebuilds objects from the module and class named in the file and imports that module to do so. A file from elsewhere
 could name any module of the machine, so only the names that pandapower itself writes are let through.
@@ -7,8 +7,10 @@ could name any module of the machine, so only the names that pandapower itself w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import pandas as pd
 
 from gridplan.errors import NetworkError, Problem
 
@@ -35,18 +37,37 @@ def refuse_foreign_objects(text: str, name: str) -> None:
     except ValueError as error:
         remedy = "export the network again with pandapower.to_json"
         raise NetworkError(f"network {name}", [Problem(name, f"is no complete JSON: {error}", remedy=remedy)]) from error
-    foreign = sorted(set(_foreign(content)))
-    if foreign:
-        remedy = "remove these objects (controllers of your own, functions) and save the network again"
-        problems = [
-            Problem(name, f"holds an object of {kind}, which is not pandapower's own and is not loaded", remedy=remedy)
-            for kind in foreign
-        ]
-        raise NetworkError(f"network {name}", problems)
+    _refuse(content, name)
     if not isinstance(content, dict) or not ({"bus", "_object"} & content.keys()):
         raise NetworkError(
             f"network {name}", [Problem(name, "is JSON, but no pandapower network", remedy="use pandapower.to_json to write it")]
         )
+
+
+def refuse_foreign_cells(sheets: Mapping[str, pd.DataFrame], name: str) -> None:
+    """Raise if a cell of a workbook would make pandapower import something other than its own kinds of object.
+
+    Parameters
+    ----------
+    sheets
+        Sheets of the workbook; pandapower reads some of their cells as JSON.
+    name
+        Name of the file, for the message.
+
+    Raises
+    ------
+    NetworkError
+        A cell names a module that pandapower does not write.
+    """
+    _refuse([frame.select_dtypes("object").to_numpy().tolist() for frame in sheets.values()], name)
+
+
+def _refuse(content: Any, name: str) -> None:
+    remedy = "remove these objects (controllers of your own, functions) and save the network again"
+    what = "holds an object of {}, which is not pandapower's own and is not loaded"
+    problems = [Problem(name, what.format(kind), remedy=remedy) for kind in sorted(set(_foreign(content)))]
+    if problems:
+        raise NetworkError(f"network {name}", problems)
 
 
 def _foreign(content: Any) -> Iterator[str]:

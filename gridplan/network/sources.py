@@ -27,7 +27,7 @@ from pandapower.auxiliary import pandapowerNet
 
 from gridplan.errors import NetworkError, Problem, suggest
 from gridplan.network.matpower import open_matpower
-from gridplan.network.serialised import refuse_foreign_objects
+from gridplan.network.serialised import refuse_foreign_cells, refuse_foreign_objects
 
 PICKLES = (".p", ".pkl", ".pickle")
 
@@ -141,6 +141,7 @@ def _open_json(path: Path) -> pandapowerNet:
 
 
 def _open_excel(path: Path) -> pandapowerNet:
+    refuse_foreign_cells(pd.read_excel(path, sheet_name=None, index_col=0, engine="openpyxl"), path.name)
     return pp.from_excel(os.fspath(path))
 
 
@@ -154,7 +155,7 @@ def _open_cim(path: Path) -> pandapowerNet:
         raise NetworkError(
             f"network {path.name}", [Problem(path.name, what, remedy="give the folder or zip with the EQ, SSH, TP files")]
         )
-    from pandapower.converter.cim.cim2pp import from_cim  # noqa: PLC0415 - needs lxml, which not everybody has
+    from pandapower.converter.cim.cim2pp.from_cim import from_cim  # noqa: PLC0415 - needs lxml, which not everybody has
 
     return from_cim([os.fspath(f) for f in files], ignore_errors=False)
 

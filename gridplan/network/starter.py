@@ -13,7 +13,7 @@ import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import study
+from gridplan import study, tables
 from gridplan.network.sources import open as open_network
 
 ELEMENTS = ("load", "sgen", "storage")
@@ -112,8 +112,12 @@ def _empty_profiles(assignments: pd.DataFrame) -> pd.DataFrame:
 
 
 def _library_profiles(assignments: pd.DataFrame, library: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return SimBench's profiles of the elements; it writes moments day first."""
-    time = pd.to_datetime(library["load"]["time"], format="%d.%m.%Y %H:%M")
+    """Return SimBench's profiles of the elements, in standard time.
+
+    SimBench labels equal steps with daylight-saving time, day first: an hour lacks in March and stands twice in October.
+    """
+    labels = pd.to_datetime(library["load"]["time"], format="%d.%m.%Y %H:%M")
+    time = pd.date_range(labels.iloc[0], periods=len(labels), freq=labels.diff().mode().iloc[0])
     used = assignments.drop_duplicates("profile")
     columns = {name: values for row in used.itertuples() for name, values in _library_columns(row.element, row.profile, library)}
     return pd.DataFrame({"time": time, **columns})
@@ -130,7 +134,7 @@ def _library_columns(element: str, profile: str, library: Mapping[str, pd.DataFr
 
 
 def _assumptions() -> pd.DataFrame:
-    return study.defaults()[["assumption", "value", "unit", "source", "evidence", "note"]]
+    return tables.assumptions()[["assumption", "value", "unit", "source", "evidence", "note"]]
 
 
 def _sources(source: str, *, known_profiles: bool) -> pd.DataFrame:

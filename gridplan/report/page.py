@@ -128,9 +128,8 @@ def _figure(data: Mapping[str, Any], words: Mapping[str, Any], page: Page) -> st
     block = sanitise.json_block({k: drawn[k] for k in ("data", "layout", "frames") if k in drawn})
     page.figures.append((anchor, Markup(block)))  # noqa: S704 - escaped for a script element
     alt = words.get("alt") or "No description was given."
-    head = f'<p class="figure-title">{escape(title)}</p>' if title else ""
     plot = f'<div class="plot" id="{anchor}" style="height:{_height(drawn["layout"])}px"></div>'
-    caption = _caption(f"Figure {number}.", words.get("caption", ""))
+    head, caption = _words(f"Figure {number}.", title, words.get("caption", ""))
     tools = _tools(_keep_csv(data, words, anchor, page), f"figure {number}", alt)
     return (
         f'<figure role="group" aria-label="{escape(f"Figure {number}. {title}".strip())}">{head}{plot}{caption}{tools}</figure>'
@@ -151,16 +150,19 @@ def _height(layout: Mapping[str, Any]) -> int:
 def _table(data: Mapping[str, Any], words: Mapping[str, Any], page: Page) -> str:
     page.tables += 1
     title = words.get("title", "")
-    head = f'<p class="figure-title">{escape(title)}</p>' if title else ""
-    caption = _caption(f"Table {page.tables}.", words.get("caption", ""))
+    head, caption = _words(f"Table {page.tables}.", title, words.get("caption", ""))
     tools = _tools(_keep_csv(data, words, f"table-{page.tables}", page), f"table {page.tables}")
     label = escape(f"Table {page.tables}. {title}".strip())
     body = sanitise.html(data["text/html"])
     return f'<figure class="table" role="group" aria-label="{label}">{head}{caption}{body}{tools}</figure>'
 
 
-def _caption(number: str, text: str) -> str:
-    return f'<figcaption><span class="label">{number}</span> {escape(text)}</figcaption>'
+def _words(number: str, title: str, caption: str) -> tuple[str, str]:
+    """Return title and caption of a figure or table; the number stands before the caption, or the title where there is none."""
+    label = f'<span class="label">{number}</span> '
+    in_title = label if title and not caption else ""
+    head = f'<p class="figure-title">{in_title}{escape(title)}</p>' if title else ""
+    return head, "" if in_title else f"<figcaption>{label}{escape(caption)}</figcaption>"
 
 
 def _tools(csv: str, what: str, alt: str = "") -> str:
@@ -238,7 +240,10 @@ def _take_title(soup: BeautifulSoup) -> str:
     following = heading.find_next_sibling()
     if following is not None and following.name == "p":
         following["class"] = "lead"
+    cell = heading.parent
     heading.extract()
+    if cell is not None and cell.find(True) is None and not cell.get_text(strip=True):
+        cell.extract()
     return " ".join(heading.get_text().split())
 
 

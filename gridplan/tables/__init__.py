@@ -11,9 +11,10 @@ are in equal steps; a name that refers to another table is found there; a profil
 from gridplan.tables._cells import frame
 from gridplan.tables._checks import check, convert, schema
 from gridplan.tables._csv import escape_formula, read_csv, to_csv, unescape_formula
-from gridplan.tables._dictionary import columns, describe, dictionary_markdown, label, names, near, unit
+from gridplan.tables._dictionary import assumptions, columns, describe, dictionary_markdown, label, names, near, unit
 
 __all__ = [
+    "assumptions",
     "check",
     "columns",
     "convert",

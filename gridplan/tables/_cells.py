@@ -30,6 +30,11 @@ def blank(cell: Any) -> bool:
     return not cell.strip() if isinstance(cell, str) else bool(pd.isna(cell))
 
 
+def line_feeds(text: str) -> str:
+    """Return text with one kind of line break."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def as_text(cell: Any) -> str:
     """Return a cell as a person would type it: a spreadsheet keeps every number as a float and a moment with a rounding error."""
     if isinstance(cell, bool | np.bool_):
@@ -38,7 +43,7 @@ def as_text(cell: Any) -> str:
         return str(int(cell))
     if isinstance(cell, dt.datetime):
         return pd.Timestamp(cell).round("s").isoformat(sep=" ")
-    return str(cell).strip()
+    return line_feeds(str(cell)).strip()
 
 
 def grouped(where: str, labels: Iterable[int], words: Callable[[int], Words], column: str | None = None) -> list[Problem]:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from gridplan.errors import Problem
-from gridplan.tables._cells import NUMBER, Words, as_text, frame, grouped
+from gridplan.tables._cells import NUMBER, Words, as_text, frame, grouped, line_feeds
 from gridplan.tables._dictionary import match
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -46,13 +46,19 @@ def to_csv(frame: pd.DataFrame) -> str:
     """Return a table as CSV text that is safe to open in a spreadsheet.
 
     Text cells and headings that start with ``= + - @``, a tab or a line break get a leading apostrophe, which makes a spreadsheet
-    show them instead of running them (OWASP, CSV injection). Numbers are untouched. The index is left out.
+    show them instead of running them (OWASP, CSV injection). Line breaks within cells become line feeds. Numbers are untouched.
+    The index is left out.
     """
     safe = frame.copy()
     for position, kind in enumerate(frame.dtypes):
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
-            safe.isetitem(position, frame.iloc[:, position].astype(object).map(escape_formula))
-    return safe.rename(columns=escape_formula).to_csv(index=False, lineterminator="\n")
+            safe.isetitem(position, frame.iloc[:, position].astype(object).map(_safe))
+    return safe.rename(columns=_safe).to_csv(index=False, lineterminator="\n")
+
+
+def _safe(cell: Any) -> Any:
+    # A lone carriage return would not be put in quotation marks, and end the row for every reader.
+    return escape_formula(line_feeds(cell)) if isinstance(cell, str) else cell
 
 
 def read_csv(path: Path, table: str) -> tuple[pd.DataFrame | None, list[Problem]]:

@@ -83,6 +83,20 @@ def columns() -> pd.DataFrame:
     return _dictionary().copy()
 
 
+@functools.cache
+def _assumptions() -> pd.DataFrame:
+    with resources.files("gridplan").joinpath("assumptions.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=False)
+
+
+def assumptions() -> pd.DataFrame:
+    """Return gridplan's own assumptions: `assumption`, `value`, `unit`, `low`, `high`, `source`, `evidence`, `note`.
+
+    A study may give another value between `low` and `high` in its table of the same name.
+    """
+    return _assumptions().copy()
+
+
 def names() -> list[str]:
     """Return the names of all tables in the dictionary."""
     return list(specs())
@@ -205,10 +219,16 @@ def dictionary_markdown() -> str:
         "Every table and column of a study. Generated from `gridplan/columns.csv` by `gridplan dictionary`; change it there.",
         "A table is a file `<table>.csv` or `<table>.csv.gz` in the study folder, or a sheet `<table>` of a study workbook; "
         "`study` is the section `[study]` of `study.toml`, or a sheet of rows `key`, `value`. "
-        "A column `*_p` stands for any number of columns that end in `_p`. Key columns together identify a row.",
+        "A column `*_p` stands for any number of columns that end in `_p`. Key columns together identify a row. "
+        "`results` is no input: it names the columns of the tables in a report.",
     ]
-    for table, rows in describe().groupby("table", sort=False):
-        body = rows.drop(columns="table").replace({"|": r"\|", "*": r"\*"}, regex=False)
-        lines = [f"| {' | '.join(row)} |" for row in [list(body), ["---"] * body.shape[1], *body.to_numpy().tolist()]]
-        parts.append(f"## {table}\n\n" + "\n".join(re.sub(r" +", " ", line) for line in lines))
-    return "\n\n".join(parts) + "\n"
+    parts += [f"## {table}\n\n{_markdown(rows.drop(columns='table'))}" for table, rows in describe().groupby("table", sort=False)]
+    own = "## gridplan's own assumptions\n\nThe table `assumptions` of a study may override a value, in its unit and range."
+    return "\n\n".join([*parts, own, _markdown(assumptions())]) + "\n"
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    """Return a frame as a Markdown table."""
+    cells = [[str(cell).replace("|", r"\|").replace("*", r"\*") for cell in row] for row in frame.itertuples(index=False)]
+    rows = [list(frame), ["---"] * frame.shape[1], *cells]
+    return "\n".join(re.sub(" +", " ", f"| {' | '.join(row)} |") for row in rows)
