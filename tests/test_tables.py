@@ -34,7 +34,7 @@ def profiles(*times: str, **columns: list) -> dict[str, pd.DataFrame]:
     return {"profiles": pd.DataFrame({"time": times} | (columns or {"a_p": ["1"] * len(times)}))}
 
 
-# --- the dictionary -----------------------------------------------------------------------------------------------------------
+# --- the dictionary ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_row_of_the_dictionary_is_complete():
@@ -79,7 +79,7 @@ def test_the_schema_of_a_table_is_a_pandera_schema_that_refuses_what_the_diction
         tables.schema("customers").validate(typed.assign(customers=pd.array([-1, 1], dtype="Int64")))
 
 
-# --- cells --------------------------------------------------------------------------------------------------------------------
+# --- cells ------------------------------------------------------------------------------------------------------------------
 
 
 def test_cells_become_the_types_of_the_dictionary_and_the_input_stays():
@@ -146,7 +146,7 @@ def test_booleans_are_read_as_people_write_them(monkeypatch):
     ]
 
 
-# --- columns, keys, times, references -------------------------------------------------------------------------------------------
+# --- columns, keys, times, references ---------------------------------------------------------------------------------------
 
 
 def test_missing_unknown_and_repeated_columns_are_named():
@@ -212,7 +212,7 @@ def test_the_problems_of_all_tables_come_at_once():
     assert [(row, column) for row, column, *_ in found] == [(2, "bus"), (2, "a_p")]
 
 
-# --- CSV files ------------------------------------------------------------------------------------------------------------------
+# --- CSV files --------------------------------------------------------------------------------------------------------------
 
 
 def read(tmp_path: Path, content: bytes, table: str = "profiles") -> tuple:
@@ -268,7 +268,7 @@ def test_a_damaged_archive_is_described(tmp_path):
     assert "cannot be read" in found[0].what
 
 
-# --- CSV text --------------------------------------------------------------------------------------------------------------------
+# --- CSV text ---------------------------------------------------------------------------------------------------------------
 
 
 def test_text_that_a_spreadsheet_would_run_is_neutralised_and_numbers_are_not():

@@ -9,7 +9,7 @@ The unit of everything is the bus of the network; units (cars, heat pumps, plant
 been placed stays where it is, and the same seed gives the same places in every scenario.
 """
 
-from gridplan.futures._case import Case, case, envelope
+from gridplan.futures._case import Case, case, cases, envelope, power
 from gridplan.futures._compare import adoption, assumption_difference, by_area, difference
 from gridplan.futures._curves import growth_factors, logistic, shares
 from gridplan.futures._inputs import Inputs, check
@@ -25,12 +25,14 @@ __all__ = [
     "assumption_difference",
     "by_area",
     "case",
+    "cases",
     "check",
     "difference",
     "envelope",
     "growth_factors",
     "logistic",
     "order",
+    "power",
     "profiles",
     "rollout",
     "self_consumption",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan.futures import _curves, _profiles, _rollout, _storage
+from gridplan.futures import _curves, _profiles, _rollout
 from gridplan.futures._inputs import Inputs, check
 from gridplan.powerflow import Profiles
 from gridplan.study import Study
@@ -73,8 +73,8 @@ def _build(inputs: Inputs, net: pandapowerNet, base: Profiles, *, scenario: str,
     factor = net.load["bus"].map(_curves.bus_growth(inputs, scenario, year)).fillna(1.0)
     for column in ("p_mw", "q_mvar"):
         future.load[column] = net.load[column] * factor
-    added["element_id"] = np.concatenate([_create(future, element, rows) for element, rows in added.groupby("element")] or [[]])
-    added = added.astype({"element_id": int})
+    numbers = [_create(future, element, rows) for element, rows in added.groupby("element")]  # sorted by element as `added` is
+    added["element_id"] = np.concatenate([np.zeros(0, int), *numbers])
     return Case(scenario, year, future, _joined(inputs, base, added), added)
 
 
@@ -87,17 +87,16 @@ def elements(inputs: Inputs, net: pandapowerNet, base: Profiles, units: pd.DataF
     frame = units.groupby(["technology", "bus"], as_index=False)["units"].sum()
     frame["element"] = frame["technology"].map(inputs.technologies["element"])
     frame = frame.sort_values(["element", "technology", "bus"], ignore_index=True)
-    frame["profile"] = _chosen(inputs, frame, _present(net, base))
+    frame["profile"] = pd.Series(_chosen(inputs, frame, _present(net, base)), dtype=object)
     pairs = frame[["technology", "profile"]].drop_duplicates()
     peaks = {pair: inputs.peak_mw(*pair) for pair in pairs.itertuples(index=False, name=None)}
-    means = {pair: _mean(inputs, *pair) for pair in peaks}
     keys = list(zip(frame["technology"], frame["profile"], strict=True))
     frame["rated_mw"] = frame["units"] * frame["technology"].map(inputs.technologies["rated_kw"]).astype(float) / 1e3
     frame["peak_mw"] = frame["units"] * np.array([peaks[key] for key in keys], float)
     frame["peak_mvar"] = frame["peak_mw"] * np.tan(
         np.arccos(frame["technology"].map(inputs.technologies["cos_phi"]).astype(float))
     )
-    frame["energy_mwh"] = frame["peak_mw"] * 8760 * np.array([means[key] for key in keys], float)
+    frame["energy_mwh"] = frame["peak_mw"] * 8760 * (frame["profile"] + "_p").map(inputs.means).astype(float)
     frame["capacity_mwh"] = frame["units"] * frame["technology"].map(inputs.technologies["capacity_kwh"]).astype(float) / 1e3
     return frame
 
@@ -113,29 +112,11 @@ def _present(net: pandapowerNet, base: Profiles) -> pd.Series:
 def _chosen(inputs: Inputs, frame: pd.DataFrame, present: pd.Series) -> list[str]:
     """Profile of each element: that of the generation at its bus if the technology lists it, else the listed ones in turn."""
     names = {technology: inputs.profile_names(technology) for technology in frame["technology"].unique()}
-    here = frame["bus"].map(present)
-    rows = zip(frame["technology"], frame["bus"], here, strict=True)
-    return [own if own in names[technology] else names[technology][bus % len(names[technology])] for technology, bus, own in rows]
-
-
-def _mean(inputs: Inputs, technology: str, profile: str) -> float:
-    if inputs.technologies.loc[technology, "element"] == "storage":
-        return float(battery(inputs, technology, profile).mean())
-    return inputs.mean_shape(profile)
-
-
-def battery(inputs: Inputs, technology: str, profile: str) -> np.ndarray:
-    """Power of a battery beside one unit of its host, as a share of its rated power, charging positive; (steps,).
-
-    The household's demand follows `demand_profile`; the battery sees its own household, not the station.
-    """
-    row = inputs.technologies.loc[technology]
-    demand = inputs.shapes[f"{row['demand_profile']}_p"].to_numpy()
-    generation = 1e3 * inputs.peak_mw(row["host"], profile) * inputs.shapes[f"{profile}_p"].to_numpy()
-    surplus = generation - demand / demand.mean() * (row["demand_mwh"] / 8.760)
-    step_h = (inputs.shapes.index[1] - inputs.shapes.index[0]) / pd.Timedelta("1h")
-    settings = {"power_kw": row["rated_kw"], "capacity_kwh": row["capacity_kwh"], "efficiency": row["efficiency"]}
-    return _storage.self_consumption(surplus, **settings, step_h=step_h)[0] / row["rated_kw"]
+    rows = zip(frame["technology"], frame["bus"], frame["bus"].map(present), strict=True)
+    return [
+        names[technology].get(own) or list(names[technology].values())[bus % len(names[technology])]
+        for technology, bus, own in rows
+    ]
 
 
 def _create(net: pandapowerNet, element: str, rows: pd.DataFrame) -> np.ndarray:
@@ -149,17 +130,45 @@ def _create(net: pandapowerNet, element: str, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _joined(inputs: Inputs, base: Profiles, added: pd.DataFrame) -> Profiles:
-    """Profiles of the base year and of the new elements; a battery's shape is named after the profile it stands beside."""
-    storage = added["element"] == "storage"
-    plain = added["profile"] + "_p"
-    shape_p = plain.where(~storage, added["technology"] + " beside " + plain)
-    shape_q = (added["profile"] + "_q").where((added["profile"] + "_q").isin(inputs.shapes.columns) & ~storage, shape_p)
-    pairs = added.loc[storage, ["technology", "profile"]].drop_duplicates().itertuples(index=False, name=None)
-    batteries = {f"{technology} beside {profile}_p": battery(inputs, technology, profile) for technology, profile in pairs}
-    new = inputs.shapes[[name for name in inputs.shapes if name in {*shape_p, *shape_q} and name not in base.shapes]]
-    shapes = pd.concat([base.shapes, new, pd.DataFrame(batteries, index=base.time)], axis=1)
-    rows = added[["element", "element_id"]].assign(shape_p=shape_p, shape_q=shape_q)
-    return Profiles(base.time, shapes, pd.concat([base.elements, rows], ignore_index=True))
+    """Profiles of the base year and of the new elements."""
+    shape_p, shape_q = added["profile"] + "_p", added["profile"] + "_q"
+    rows = added[["element", "element_id"]].assign(
+        shape_p=shape_p, shape_q=shape_q.where(shape_q.isin(inputs.shapes.columns), shape_p)
+    )
+    used = {*rows["shape_p"], *rows["shape_q"]}
+    new = inputs.shapes[[name for name in inputs.shapes if name in used and name not in base.shapes]]
+    return Profiles(base.time, pd.concat([base.shapes, new], axis=1), pd.concat([base.elements, rows], ignore_index=True))
+
+
+def cases(
+    study: Study, net: pandapowerNet, scenarios: Iterable[str] | None = None, *, years: Iterable[int] | None = None
+) -> Iterator[Case]:
+    """Cases of several scenarios and years, one after the other; the tables are read and checked once.
+
+    Parameters
+    ----------
+    study, net
+        As for :func:`case`.
+    scenarios
+        Names; all of the study if not given.
+    years
+        Years wanted; all of each scenario if not given.
+
+    Yields
+    ------
+    Case
+        Scenario by scenario, year by year.
+    """
+    inputs, base = check(study, net), _profiles.profiles(study, net)
+    for name, year in wanted(inputs, scenarios, years):
+        yield _build(inputs, net, base, scenario=name, year=year)
+
+
+def wanted(inputs: Inputs, scenarios: Iterable[str] | None, years: Iterable[int] | None) -> list[tuple[str, int]]:
+    """Scenarios and years asked for; all of them if not given."""
+    names = list(inputs.scenarios.index if scenarios is None else scenarios)
+    chosen = None if years is None else list(years)
+    return [(name, inputs.year(name, year)) for name in names for year in (chosen or inputs.years(name))]
 
 
 def envelope(
@@ -183,15 +192,8 @@ def envelope(
         than used), `load_mwh`, `generation_mwh`, `reverse_hours` (with net load below zero). Batteries count in the net load
         only.
     """
-    inputs, base = check(study, net), _profiles.profiles(study, net)
-    names = inputs.scenarios.index if scenarios is None else list(scenarios)
-    chosen = None if years is None else list(years)
-    cases = (
-        _build(inputs, net, base, scenario=name, year=inputs.year(name, year))
-        for name in names
-        for year in (chosen or inputs.years(name))
-    )
-    return pd.DataFrame([{"scenario": one.scenario, "year": one.year, **extremes(one)} for one in cases])
+    rows = [{"scenario": one.scenario, "year": one.year, **extremes(one)} for one in cases(study, net, scenarios, years=years)]
+    return pd.DataFrame(rows)
 
 
 def extremes(one: Case) -> dict[str, float]:

@@ -15,6 +15,7 @@ from gridplan.powerflow import Profiles
 from gridplan.study import Study
 
 _ADDED = ["technology", "customer_class"]
+_VALUES = ["units", "rated_mw", "peak_mw", "energy_mwh"]
 _TOTALS = {
     "load_max_mw": ("highest demand", "MW"),
     "net_load_max_mw": ("highest net load", "MW"),
@@ -47,14 +48,8 @@ def adoption(
         customers has a row with zeros.
     """
     inputs, base = check(study, net), _profiles.profiles(study, net)
-    names = inputs.scenarios.index if scenarios is None else list(scenarios)
-    chosen = None if years is None else list(years)
-    parts = [
-        _one_year(inputs, net, base, scenario=name, year=inputs.year(name, year))
-        for name in names
-        for year in (chosen or inputs.years(name))
-    ]
-    return pd.concat(parts, ignore_index=True)
+    pairs = _case.wanted(inputs, scenarios, years)
+    return pd.concat([_one_year(inputs, net, base, scenario=name, year=year) for name, year in pairs], ignore_index=True)
 
 
 def _one_year(inputs: Inputs, net: pandapowerNet, base: Profiles, *, scenario: str, year: int) -> pd.DataFrame:
@@ -98,27 +93,37 @@ def by_area(study: Study, net: pandapowerNet, scenario: str, years: Iterable[int
     chosen = [inputs.years(scenario)[-1]] if years is None else list(years)
     area = network.areas(net, study.tables.get("areas")).set_index("bus")["area"]
     customers = inputs.customers.groupby(inputs.customers["bus"].map(area).fillna("no area"))["customers"].sum()
-    technologies = inputs.adoption.loc[inputs.adoption["scenario"] == scenario, "technology"].unique()
+    rows = inputs.adoption[inputs.adoption["scenario"] == scenario]
+    named = inputs.placements.loc[inputs.placements["scenario"] == scenario, "technology"]
+    names = sorted({*area, *customers.index})
+    full = pd.MultiIndex.from_product([names, sorted({*rows["technology"], *named})], names=["area", "technology"])
     parts = []
     for year in chosen:
         units = _valued(inputs, net, base, _rollout.placed(inputs, scenario, inputs.year(scenario, year)))
-        sums = units.groupby([units["bus"].map(area).fillna("no area"), "technology"])[
-            ["units", "rated_mw", "peak_mw", "energy_mwh"]
-        ].sum()
-        names = sorted({*area, *customers.index, *sums.index.get_level_values(0)})
-        full = pd.MultiIndex.from_product([names, sorted({*technologies, *units["technology"]})], names=["area", "technology"])
-        parts.append(sums.reindex(full, fill_value=0.0).reset_index().assign(year=year))
+        sums = units.groupby([units["bus"].map(area).fillna("no area"), "technology"])[_VALUES].sum()
+        parts.append(sums.reindex(full.union(sums.index), fill_value=0.0).rename_axis(full.names).reset_index().assign(year=year))
     table = pd.concat(parts, ignore_index=True).rename(columns={"units": "added_units"}).astype({"added_units": int})
     table["customers"] = table["area"].map(customers).fillna(0).astype(int)
-    table["remark"] = [_remark(row.customers, row.added_units) for row in table.itertuples()]
-    first = ["area", "year", "technology", "customers"]
-    return table[first + [name for name in table if name not in first]]
+    classes = {technology: set(given) for technology, given in rows.groupby("technology")["customer_class"]}
+    here = inputs.customers[inputs.customers["customers"] > 0]
+    present = here.groupby(here["bus"].map(area).fillna("no area"))["customer_class"].agg(set).to_dict()
+    table["remark"] = [
+        _remark(row.added_units, classes.get(row.technology, set()), present.get(row.area, set())) for row in table.itertuples()
+    ]
+    return table[["area", "year", "technology", "customers", "added_units", "rated_mw", "peak_mw", "energy_mwh", "remark"]]
 
 
-def _remark(customers: int, units: int) -> str:
+def _remark(units: int, classes: set[str], present: set[str]) -> str:
+    """Say why nothing is added, if so."""
     if units:
         return ""
-    return "nothing is added: no customers here" if customers == 0 else "nothing is added: not yet, or no customers of its class"
+    if not classes:
+        return "nothing is added: no place here is named by this year"
+    if not present:
+        return "nothing is added: the area has no customers"
+    if not classes & present:
+        return f"nothing is added: the area has no {' or '.join(sorted(classes))} customers"
+    return "nothing is added by this year"
 
 
 def difference(study: Study, net: pandapowerNet, a: str, b: str, *, years: Iterable[int] | None = None) -> pd.DataFrame:
@@ -161,11 +166,15 @@ def difference(study: Study, net: pandapowerNet, a: str, b: str, *, years: Itera
 def _reading(row: tuple, a: str, b: str) -> str:
     digits = 1 if row.unit == "MW" else 0
     if round(row.difference, digits) == 0:
-        return f"{row.year}, {row.what}: {row.value_a:,.{digits}f} {row.unit} in both"
+        return f"{row.year}, {row.what}: {_number(row.value_a, digits)} {row.unit} in both"
     side = "more" if row.difference > 0 else "less"
     relative = f", {row.difference / abs(row.value_a):+.0%}" if row.value_a else ""
-    size = f"{abs(row.difference):,.{digits}f} {row.unit} {side} in {b} than in {a}"
-    return f"{row.year}, {row.what}: {size} ({row.value_a:,.{digits}f} and {row.value_b:,.{digits}f}{relative})"
+    size = f"{_number(abs(row.difference), digits)} {row.unit} {side} in {b} than in {a}"
+    return f"{row.year}, {row.what}: {size} ({_number(row.value_b, digits)} and {_number(row.value_a, digits)}{relative})"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}".replace(",", "\u2009")
 
 
 def assumption_difference(study: Study, a: str, b: str) -> pd.DataFrame:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan.errors import ParameterError, Problem, StudyError, suggest
+from gridplan.futures._storage import self_consumption
 from gridplan.study import Study
 
 ELEMENTS = ("load", "sgen", "storage")
@@ -38,7 +40,10 @@ class Inputs:
     classes
         Annual demand of a customer [MWh] by class.
     shapes
-        All profiles, of the study and of the technologies, (steps, columns ``<name>_p`` and ``<name>_q``).
+        All profiles, of the study, of the technologies and of the storages, (steps, columns ``<name>_p`` and ``<name>_q``). A
+        storage has one for each profile of its host, named ``<technology> beside <profile>``.
+    means
+        Means of the shapes over the year [1].
     """
 
     base_year: int
@@ -50,6 +55,7 @@ class Inputs:
     customers: pd.DataFrame
     classes: pd.Series
     shapes: pd.DataFrame
+    means: pd.Series
 
     def scenario(self, name: str) -> pd.Series:
         """Return the row of a scenario, or raise a ParameterError that suggests one."""
@@ -70,14 +76,12 @@ class Inputs:
         """Years from the base year to the horizon of a scenario."""
         return range(self.base_year, int(self.scenario(scenario)["horizon_year"]) + 1)
 
-    def profile_names(self, technology: str) -> list[str]:
-        """Profiles that a technology can follow; those of its host if it has one."""
+    def profile_names(self, technology: str) -> dict[str, str]:
+        """Profiles that a technology can follow, by the profile of the generation that they belong to (their own or the host's)."""
         row = self.technologies.loc[technology]
-        return self.profile_names(row["host"]) if row["host"] else row["profiles"].split("|")
-
-    def mean_shape(self, profile: str) -> float:
-        """Mean of a profile over the year [1]."""
-        return float(self.shapes[f"{profile}_p"].mean())
+        if row["host"]:
+            return {name: beside(technology, name) for name in self.profile_names(row["host"])}
+        return {name: name for name in row["profiles"].split("|")}
 
     def peak_mw(self, technology: str, profile: str) -> float:
         """Power of a unit where its profile is 1 [MW], from its annual energy or from the share of its rated power it reaches."""
@@ -85,7 +89,7 @@ class Inputs:
         if row["element"] == "storage":
             return row["rated_kw"] / 1e3
         if pd.notna(row["energy_mwh"]):
-            return row["energy_mwh"] / (8760 * self.mean_shape(profile))
+            return row["energy_mwh"] / (8760 * self.means[f"{profile}_p"])
         return row["rated_kw"] * row["peak_share"] / 1e3
 
 
@@ -114,16 +118,49 @@ def check(study: Study, net: pandapowerNet | None = None) -> Inputs:
     problems += _bus_problems(given, net) if net is not None else []
     if problems:
         raise StudyError(f"scenarios of study {study.name}", problems)
-    time = pd.DatetimeIndex(given["profiles"]["time"], name="time")
-    both = [given[name].drop(columns="time").set_axis(time, axis=0) for name in ("profiles", "technology_profiles")]
+    shapes = _shapes(given)
     return Inputs(
         base_year=int(study.base_year),
         scenarios=given["scenarios"].set_index("scenario"),
         technologies=_technologies(given["technologies"]),
         **{name: given[name] for name in ("adoption", "load_growth", "placements", "customers")},
         classes=given["customer_classes"].set_index("customer_class")["energy_mwh"].astype(float),
-        shapes=pd.concat(both, axis=1),
+        shapes=shapes,
+        means=shapes.mean(),
     )
+
+
+def beside(technology: str, profile: str) -> str:
+    """Name of the profile of a storage beside generation that follows `profile`."""
+    return f"{technology} beside {profile}"
+
+
+def _shapes(given: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join the profiles and operate each storage beside one unit of its host, once for each profile of the host."""
+    time = pd.DatetimeIndex(given["profiles"]["time"], name="time")
+    both = [given[name].drop(columns="time").set_axis(time, axis=0) for name in ("profiles", "technology_profiles")]
+    shapes, table = pd.concat(both, axis=1), _technologies(given["technologies"])
+    batteries = {}
+    for name, row in table[table["element"] == "storage"].iterrows():
+        host = table.loc[row["host"]]
+        for profile in host["profiles"].split("|"):
+            generation = shapes[f"{profile}_p"].to_numpy(float)
+            full = (
+                host["energy_mwh"] / (8.76 * generation.mean())
+                if pd.notna(host["energy_mwh"])
+                else host["peak_share"] * host["rated_kw"]
+            )
+            demand = shapes[f"{row['demand_profile']}_p"].to_numpy(float)
+            surplus = full * generation - row["demand_mwh"] / 8.76 * demand / demand.mean()
+            batteries[f"{beside(name, profile)}_p"] = operate(row, surplus, time) / row["rated_kw"]
+    return pd.concat([shapes, pd.DataFrame(batteries, index=time)], axis=1)
+
+
+def operate(row: pd.Series, surplus_kw: np.ndarray, time: pd.DatetimeIndex) -> np.ndarray:
+    """Power of a storage of the table ``technologies`` beside a household's surplus [kW]."""
+    step_h = (time[1] - time[0]) / pd.Timedelta("1h") if len(time) > 1 else 1.0
+    settings = {"power_kw": row["rated_kw"], "capacity_kwh": row["capacity_kwh"], "efficiency": row["efficiency"]}
+    return self_consumption(surplus_kw, **settings, step_h=step_h)[0]
 
 
 def _technologies(table: pd.DataFrame) -> pd.DataFrame:

@@ -162,6 +162,7 @@ class _Reader:
 
     @property
     def token(self) -> Token:
+        """The word to be read next."""
         return self.tokens[self.place]
 
     def run(self) -> None:
