@@ -562,7 +562,8 @@ def test_display_names():
 
 
 def study_of(path, **tables):
-    return SimpleNamespace(network=str(path), name="test", tables=tables)
+    files = [path, *(path.with_name(f"{name}.csv") for name in tables)]
+    return SimpleNamespace(network=str(path), name="test", path=path.parent, files=files, tables=tables)
 
 
 def test_load_opens_and_checks_references(tmp_path):
@@ -588,10 +589,10 @@ def test_load_names_every_wrong_reference_with_its_row(tmp_path):
         network.load(wrong)
     places = [(p.where, p.row, p.column) for p in caught.value.problems]
     assert places == [
-        ("customers", 3, "bus"),
-        ("areas", 2, "bus"),
-        ("assignments", 4, "element_id"),
-        ("assignments", 3, "element_id"),
+        ("customers.csv", 3, "bus"),
+        ("areas.csv", 2, "bus"),
+        ("assignments.csv", 4, "element_id"),
+        ("assignments.csv", 3, "element_id"),
     ]
 
 
@@ -601,3 +602,14 @@ def test_load_refuses_an_unfit_network(tmp_path):
     pp.to_json(net, tmp_path / "net.json")
     with pytest.raises(NetworkError, match="line 0: length_km is -2"):
         network.load(study_of(tmp_path / "net.json"))
+
+
+def test_load_lists_an_unfit_network_and_wrong_references_together(tmp_path):
+    net = feeder(3)
+    net.line.loc[0, "length_km"] = -2.0
+    pp.to_json(net, tmp_path / "net.json")
+    wrong = study_of(
+        tmp_path / "net.json", customers=pd.DataFrame({"bus": [33], "customer_class": "residential", "customers": 5})
+    )
+    with pytest.raises(StudyError, match=r"length_km is -2[\s\S]*no bus 33"):
+        network.load(wrong)

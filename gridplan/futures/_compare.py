@@ -17,12 +17,12 @@ from gridplan.study import Study
 _ADDED = ["technology", "customer_class"]
 _VALUES = ["units", "rated_mw", "peak_mw", "energy_mwh"]
 _TOTALS = {
-    "load_max_mw": ("highest demand", "MW"),
-    "net_load_max_mw": ("highest net load", "MW"),
-    "net_load_min_mw": ("lowest net load", "MW"),
-    "reverse_hours": ("time with more feed-in than demand", "h"),
-    "load_mwh": ("demand of the year", "MWh"),
-    "generation_mwh": ("generation of the year", "MWh"),
+    "load_max_mw": ("highest demand", "MW", 1.0),
+    "net_load_max_mw": ("highest net load", "MW", 1.0),
+    "net_load_min_mw": ("lowest net load", "MW", 1.0),
+    "reverse_hours": ("time with more feed-in than demand", "h", 1.0),
+    "load_mwh": ("demand of the year", "GWh", 1e-3),
+    "generation_mwh": ("generation of the year", "GWh", 1e-3),
 }
 
 
@@ -153,8 +153,8 @@ def difference(study: Study, net: pandapowerNet, a: str, b: str, *, years: Itera
     )
     rows = []
     for year in chosen:
-        for column, (what, unit) in _TOTALS.items():
-            rows.append((year, what, unit, *(totals.loc[(name, year), column] for name in (a, b))))
+        for column, (what, unit, factor) in _TOTALS.items():
+            rows.append((year, what, unit, *(factor * totals.loc[(name, year), column] for name in (a, b))))
         for technology, row in inputs.technologies.iterrows():
             values = [float(added["added_units"].get((name, year, technology), 0)) for name in (a, b)]
             rows.append((year, f"{row['label']} added since {inputs.base_year}", row["unit_name"], *values))
@@ -164,7 +164,7 @@ def difference(study: Study, net: pandapowerNet, a: str, b: str, *, years: Itera
 
 
 def _reading(row: tuple, a: str, b: str) -> str:
-    digits = 1 if row.unit == "MW" else 0
+    digits = 1 if row.unit in {"MW", "GWh"} else 0
     if round(row.difference, digits) == 0:
         return f"{row.year}, {row.what}: {_number(row.value_a, digits)} {row.unit} in both"
     side = "more" if row.difference > 0 else "less"

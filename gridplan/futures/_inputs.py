@@ -77,7 +77,7 @@ class Inputs:
         return range(self.base_year, int(self.scenario(scenario)["horizon_year"]) + 1)
 
     def profile_names(self, technology: str) -> dict[str, str]:
-        """Profiles that a technology can follow, by the profile of the generation that they belong to (their own or the host's)."""
+        """Profiles that a technology can follow, by the profile of the generation they belong to (the host's for a storage)."""
         row = self.technologies.loc[technology]
         if row["host"]:
             return {name: beside(technology, name) for name in self.profile_names(row["host"])}
@@ -203,6 +203,17 @@ def _curve_problems(given: dict[str, pd.DataFrame], base_year: int) -> Iterator[
     twice = adoption.duplicated(["scenario", "technology", "customer_class"])
     for number in (position + 2 for position, again in enumerate(twice) if again):
         yield Problem("adoption", "scenario, technology and customer class stand in a row above already", number)
+    yield from _lone_problems(adoption, _technologies(given["technologies"])["host"])
+
+
+def _lone_problems(adoption: pd.DataFrame, hosts: pd.Series) -> Iterator[Problem]:
+    """Report units without a curve of the technology that they join."""
+    curves = set(zip(adoption["scenario"], adoption["technology"], adoption["customer_class"], strict=True))
+    for number, row in _rows(adoption):
+        host = hosts.get(row["technology"], "")
+        if host and (row["scenario"], host, row["customer_class"]) not in curves:
+            what = f"{row['technology']} joins {host}, which has no curve for {row['customer_class']} customers in this scenario"
+            yield Problem("adoption", what, number, "technology", f"add a row for {host}")
 
 
 def _one_curve(number: int, row: pd.Series) -> Iterator[Problem]:
@@ -243,6 +254,8 @@ def _technology_problems(given: dict[str, pd.DataFrame]) -> Iterator[Problem]:
                 yield Problem("technologies", what, number, "profiles" if name in listed else "demand_profile")
         if row["host"] and row["host"] not in names:
             yield Problem("technologies", f"'{row['host']}' is no technology; {suggest(row['host'], names)}", number, "host")
+        elif row["host"] and table.loc[table["technology"] == row["host"], "element"].iloc[0] != "sgen":
+            yield Problem("technologies", f"'{row['host']}' generates nothing to be kept", number, "host")
     for name in sorted({column for column in both if both.count(column) > 1 and column != "time"}):
         yield Problem("technology_profiles", "is a profile of the study already", 1, name, "rename one of them")
     times = [pd.DatetimeIndex(given[name]["time"]) for name in ("profiles", "technology_profiles")]
@@ -279,7 +292,7 @@ def _dated_problems(given: dict[str, pd.DataFrame], base_year: int) -> Iterator[
                 yield Problem(table, f"{year} is not after the base year {base_year}", number, column)
     yield from _unknown("placements", given["placements"], "technology", given["technologies"]["technology"])
     for number, units in enumerate(given["placements"]["units"], start=2):
-        if not units >= 0 or units != int(units):
+        if not units >= 0 or units % 1 != 0:
             yield Problem("placements", f"{units} is no whole number of units, 0 or more", number, "units")
     for number, percent in enumerate(given["load_growth"]["percent_per_yr"], start=2):
         if not percent > -100:

@@ -71,7 +71,7 @@ def order(sites: pd.Series, *, allocation: str, seed: int = 0, clustering: float
     if allocation == "weighted":
         return buses[np.argsort((turn + 0.5) / np.repeat(counts, counts), kind="stable")]
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    appeal = random.gamma(clustering**-2, clustering**2, len(counts)) if clustering > 0 else np.ones(len(counts))
+    appeal = random.gamma(clustering**-2, clustering**2, len(counts)) if clustering > 0.01 else np.ones(len(counts))
     keys = random.exponential(size=len(buses)) / np.repeat(np.maximum(appeal, 1e-12), counts)
     return buses[np.argsort(keys, kind="stable")]
 
@@ -154,8 +154,6 @@ def _sites(inputs: Inputs, row: tuple) -> pd.Series:
 def _levels(inputs: Inputs, row: tuple, years: list[int]) -> list[int]:
     """Stock of units in each of some years; whole numbers."""
     host = _host(inputs, row)
-    if host is None and inputs.technologies.loc[row.technology, "host"]:
-        return [0] * len(years)
     base = [int(_sites(inputs, row).sum())] * len(years) if host is None else _levels(inputs, host, years)
     percent = curve(row, years, inputs.base_year)
     return [int(np.floor(part / 100 * units + 0.5)) for part, units in zip(percent, base, strict=True)]

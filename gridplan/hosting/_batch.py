@@ -94,9 +94,7 @@ class Batch:
         return int(np.clip(24_000_000 // (4 * (len(self.model.meters.bus) + len(self.model.idle)) + 60), 64, 20_000))
 
 
-def prepare(
-    net: pandapowerNet, profiles: powerflow.Profiles | None, connection: Connection, options: powerflow.Options
-) -> Batch:
+def prepare(net: pandapowerNet, profiles: powerflow.Profiles | None, connection: Connection, options: powerflow.Options) -> Batch:
     """Build the model of a network once, for all cases."""
     model = _model.build(net, profiles, options)
     time = _run._STATIC_TIME if profiles is None else profiles.time
@@ -255,9 +253,7 @@ def _damping(gap: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None) -> n
     return 1.0 / np.clip(closed, 1.0, _MAX_GAIN)
 
 
-def act(
-    control: Control, seen: np.ndarray, rated: np.ndarray, available: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def act(control: Control, seen: np.ndarray, rated: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Active power and absorbed reactive power of plants at the voltages they see [MW, Mvar].
 
     Parameters

@@ -12,9 +12,9 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import network, powerflow
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.hosting import _search
-from gridplan.hosting._batch import Batch, Plants, prepare
+from gridplan.hosting._batch import Plants, prepare
 from gridplan.hosting._choices import Connection, Limits, Options
-from gridplan.hosting._judge import KINDS, Judge, Verdict
+from gridplan.hosting._judge import KINDS, Verdict
 
 COLUMNS = ("limit", "violation", "element", "element_id", "element_name", "value", "allowed", "unit", "time")
 
@@ -89,8 +89,9 @@ def capacity(
         One row a bus: ``bus, name, area, hosting_mw``; what binds one resolution above it: ``limit`` ('line loading',
         'transformer loading', 'overvoltage', 'undervoltage', 'voltage change', 'reverse flow', averaged forms of them,
         'curtailment', 'no convergence', 'control does not settle'; else 'upper bound', 'already violated' or 'no supply'),
-        ``violation`` (the same, or which limit is violated already), ``element, element_id, element_name``, ``value``, ``allowed`` and ``unit``,
-        ``time`` (start of the step or averaging window; NaT without profiles); ``curtailed_percent`` of the energy at that capacity.
+        ``violation`` (the same, or which limit is violated already), ``element, element_id, element_name``, ``value``,
+        ``allowed`` and ``unit``, ``time`` (start of the step or averaging window; NaT without profiles);
+        ``curtailed_percent`` of the energy at that capacity.
 
     Raises
     ------
@@ -116,7 +117,7 @@ def capacity(
     search, before = _search.begin(batch, limits, paths, _search.rungs(upper))
     live = batch.supplied[position]
     answer, kind = _answers(search, before, live, upper)
-    table = places.assign(hosting_mw=answer.level * options.resolution_mw)
+    table = places.assign(hosting_mw=_megawatts(answer, options))
     return pd.concat([table, binding_table(net, search, (kind, answer))], axis=1)
 
 
@@ -167,7 +168,7 @@ def simultaneous(
     live = ~((share > 0) & ~batch.supplied[position]).any(axis=1)
     answer, kind = _answers(search, before, live, upper)
     result = pd.DataFrame({"area": table.index, "buses": (share > 0).sum(axis=1)})
-    result["hosting_mw"] = answer.level * options.resolution_mw
+    result["hosting_mw"] = _megawatts(answer, options)
     return pd.concat([result, binding_table(net, search, (kind, answer))], axis=1)
 
 
@@ -178,7 +179,7 @@ def _answers(search: _search.Search, before: Verdict, live: np.ndarray, upper: i
     already = int(search.judge.binding(before)[0])
     if already >= 0:
         answer.level[:], answer.kind[:] = 0, np.where(live, already, -1)
-        for name in ("value", "at", "step"):
+        for name in ("value", "place", "step"):
             getattr(answer.verdict, name)[:] = getattr(before, name)
         kind[live] = "already violated"
     elif live.any():
@@ -222,12 +223,16 @@ def _binding(net: pandapowerNet, search: _search.Search, answer: _search.Answer,
         return limit, limit, "", -1, "", np.nan, np.nan, "", pd.NaT
     name, element, unit = KINDS[kind]
     verdict, sign = answer.verdict, -1.0 if name == "undervoltage" else 1.0
-    position, step = int(verdict.at[kind, path]), int(verdict.step[kind, path])
+    position, step = int(verdict.place[kind, path]), int(verdict.step[kind, path])
     number = int(net[element].index[position]) if position >= 0 else -1
     shown = network.display_name(net, element, number) if position >= 0 else element
     many = len(search.batch.time) > 1 and step >= 0
     value, allowed = sign * verdict.value[kind, path], sign * search.judge.allowed[kind]
     return limit, name, element, number, shown, float(value), float(allowed), unit, search.batch.time[step] if many else pd.NaT
+
+
+def _megawatts(answer: _search.Answer, options: Options) -> np.ndarray:
+    return np.round(answer.level * options.resolution_mw, 9)  # a product such as 3506 * 0.001 is not 3.506
 
 
 def upper_mw(net: pandapowerNet, options: Options) -> float:
@@ -240,7 +245,7 @@ def _transformers_mva(net: pandapowerNet) -> float:
     parts = []
     for element, column in (("trafo", "sn_mva"), ("trafo3w", "sn_hv_mva")):
         table = net[element][net[element]["in_service"].astype(bool)]
-        parallel = table["parallel"] if "parallel" in table else 1
+        parallel = table.get("parallel", 1)
         parts.append(pd.DataFrame({"kv": table["vn_hv_kv"].astype(float), "mva": (table[column] * parallel).astype(float)}))
     both = pd.concat(parts)
     return float(both.loc[both["kv"] == both["kv"].max(), "mva"].sum()) if len(both) else 0.0
@@ -270,9 +275,11 @@ def _groups(shares: pd.DataFrame) -> pd.DataFrame:
     problems = [Problem("shares", f"{w} is below 0 or no number", column="weight") for w in bad["weight"]]
     with_weight = set(shares.loc[shares["weight"] > 0, "area"])
     remedy = suggest("", sorted(map(str, with_weight)))
-    for area in shares["area"].unique():
-        if area not in with_weight:
-            problems.append(Problem(f"area '{area}'", "has no bus with a weight above 0: no customers", remedy=f"leave it out; {remedy}"))
+    problems += [
+        Problem(f"area '{area}'", "has no bus with a weight above 0: no customers", remedy=f"leave it out; {remedy}")
+        for area in shares["area"].unique()
+        if area not in with_weight
+    ]
     if problems:
         raise ParameterError("hosting capacity", problems)
     return shares[shares["weight"] > 0]
@@ -296,7 +303,9 @@ def check(
     if connection.shapes is not None and not (connection.shapes.to_numpy() > 0).any():
         problems.append(Problem("shape", "is 0 in every step: any size would fit"))
     if upper_mw(net, options) < options.resolution_mw:
-        problems.append(Problem("upper_mw", "the network has no transformer to bound the size", remedy="give upper_mw in Options"))
+        problems.append(
+            Problem("upper_mw", "the network has no transformer to bound the size", remedy="give upper_mw in Options")
+        )
     if problems:
         raise ParameterError("hosting capacity", problems)
 

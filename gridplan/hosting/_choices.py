@@ -168,7 +168,9 @@ class Connection:
         if self.kind not in KINDS:
             problems.append(Problem("kind", f"{self.kind!r} is unknown; {suggest(self.kind, KINDS)}"))
         if self.kind == "load" and self.control.follows_voltage:
-            problems.append(Problem("control", "volt-var and volt-watt are for generation", remedy="use a power factor for a load"))
+            problems.append(
+                Problem("control", "volt-var and volt-watt are for generation", remedy="use a power factor for a load")
+            )
         if self.kind == "load" and self.export_limit_mw is not None:
             problems.append(Problem("export_limit_mw", "a load exports nothing", remedy="leave it out"))
         given = self.export_limit_mw

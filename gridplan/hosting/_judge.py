@@ -50,20 +50,20 @@ class Verdict:
     ----------
     value
         Value, (kinds, cases); NaN where a kind does not apply.
-    at, step
+    place, step
         Position of the element in its table and step where it is worst, (kinds, cases); -1: none.
     energy_mw
         Available and delivered power of the plants, summed over the steps judged, (2, cases).
     """
 
     value: np.ndarray
-    at: np.ndarray
+    place: np.ndarray
     step: np.ndarray
     energy_mw: np.ndarray
 
     def take(self, cases: np.ndarray) -> Verdict:
         """Keep some of the cases."""
-        return Verdict(self.value[:, cases], self.at[:, cases], self.step[:, cases], self.energy_mw[:, cases])
+        return Verdict(self.value[:, cases], self.place[:, cases], self.step[:, cases], self.energy_mw[:, cases])
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,9 +163,7 @@ def _momentary(judge: Judge, solved: Solved, steps: np.ndarray) -> tuple[np.ndar
     return values, at
 
 
-def _average(
-    judge: Judge, read: tuple[np.ndarray, np.ndarray], time: tuple[np.ndarray, np.ndarray, float], into: tuple
-) -> None:
+def _average(judge: Judge, read: tuple[np.ndarray, np.ndarray], time: tuple[np.ndarray, np.ndarray, float], into: tuple) -> None:
     """Fill in the averaged kinds of one case, week by week."""
     averaged: Averaged = judge.limits.averaged
     (vm, loading), (steps, groups, step_h), (value, at, step, case) = read, time, into

@@ -37,7 +37,9 @@ class Sizes:
     least_mw: float = 0.001
 
     def __post_init__(self) -> None:
-        problems = [Problem(n, f"{getattr(self, n)} is not above 0 [MW]") for n in ("mean_mw", "least_mw") if not getattr(self, n) > 0]
+        problems = [
+            Problem(n, f"{getattr(self, n)} is not above 0 [MW]") for n in ("mean_mw", "least_mw") if not getattr(self, n) > 0
+        ]
         if not self.deviation_mw >= 0:
             problems.append(Problem("deviation_mw", f"{self.deviation_mw} is below 0 or no number [MW]"))
         if problems:
@@ -144,7 +146,9 @@ def draw(
         weight = here["weight"].to_numpy(float) if "weight" in here else np.ones(len(here))
         random = np.random.default_rng([seed, *str(area).encode()])
         technology = random.integers(len(names), size=shape)
-        mean, deviation, least = (np.array([getattr(by_name[n], f) for n in names]) for f in ("mean_mw", "deviation_mw", "least_mw"))
+        mean, deviation, least = (
+            np.array([getattr(by_name[n], f) for n in names]) for f in ("mean_mw", "deviation_mw", "least_mw")
+        )
         size = np.maximum(random.normal(mean[technology], deviation[technology]), least[technology])
         parts.append((random.choice(here["bus"].to_numpy(), size=shape, p=weight / weight.sum()), size, technology))
     bus, size, technology = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -195,7 +199,7 @@ def stochastic(
     answer = _search._empty(np.full(samples, most))
     if already >= 0:
         answer.level[:], answer.kind[:] = 0, already
-        for name in ("value", "at", "step"):
+        for name in ("value", "place", "step"):
             getattr(answer.verdict, name)[:] = getattr(before, name)
         limit = np.full(samples, "already violated", dtype=object)
     else:
@@ -219,7 +223,9 @@ def _sequences(placements: Placements, connection: Connection, buses: pd.Series,
     return _Sequences(position[used // len(columns)], used % len(columns), row.reshape(pair.shape), placements.size_mw)
 
 
-def quantiles(samples: pd.DataFrame, *, column: str = "hosting_mw", by: str = "area", levels: Sequence[float] = (0.05, 0.5, 0.95)) -> pd.DataFrame:
+def quantiles(
+    samples: pd.DataFrame, *, column: str = "hosting_mw", by: str = "area", levels: Sequence[float] = (0.05, 0.5, 0.95)
+) -> pd.DataFrame:
     """Quantiles of the samples of each area.
 
     Parameters
@@ -277,7 +283,9 @@ def _check_draw(places: pd.DataFrame, areas: Sequence[str], counts: dict[str, in
         here = places[places["area"] == area]
         weight = here["weight"] if "weight" in here else pd.Series(1.0, index=here.index)
         if not len(here):
-            problems.append(Problem(f"area '{area}'", f"has no bus to place a plant at; {suggest(str(area), places['area'].unique())}"))
+            problems.append(
+                Problem(f"area '{area}'", f"has no bus to place a plant at; {suggest(str(area), places['area'].unique())}")
+            )
         elif not (weight >= 0).all() or not weight.sum() > 0:
             remedy = f"leave it out; areas: {', '.join(map(str, places['area'].unique()))}"
             problems.append(Problem(f"area '{area}'", "its weights are below 0 or all 0: no customers", remedy=remedy))
@@ -286,7 +294,9 @@ def _check_draw(places: pd.DataFrame, areas: Sequence[str], counts: dict[str, in
 
 
 def _check_placements(net: pandapowerNet, placements: Placements, connection: Connection, dead: pd.Series) -> None:
-    problems = [Problem("placements", f"{network.display_name(net, 'bus', bus)} has no supply", remedy="leave it out") for bus in dead]
+    problems = [
+        Problem("placements", f"{network.display_name(net, 'bus', bus)} has no supply", remedy="leave it out") for bus in dead
+    ]
     names = placements.technologies
     shapes = [] if connection.shapes is None else list(connection.shapes.columns)
     if len(names) > 1:

@@ -16,7 +16,7 @@ from gridplan.hosting._batch import Batch, Plants, solve
 from gridplan.hosting._choices import Limits
 from gridplan.hosting._judge import CURTAILMENT, KINDS, Judge, Verdict, assess, judge
 
-_FEW = 64  # units of time that are all taken as critical
+_FEW = 200  # steps that are all taken as critical
 _SEEDS = 2  # critical units taken from each ranking at the start
 _ROUND = 3  # rungs tried at once
 _MOST_ROWS = 64  # paths side by side in a chunk
@@ -107,7 +107,10 @@ def _weeks(batch: Batch) -> np.ndarray:
 def _seeds(extremes: np.ndarray, power: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Units in which plants have much power while the network is high, low or full already."""
     share = power / max(float(power.max()), 1e-12)
-    rankings = [share, *(np.nan_to_num(row, neginf=0.0, nan=0.0) / max(np.nanmax(np.abs(row), initial=1e-9), 1e-9) for row in extremes)]
+    rankings = [
+        share,
+        *(np.nan_to_num(row, neginf=0.0, nan=0.0) / max(np.nanmax(np.abs(row), initial=1e-9), 1e-9) for row in extremes),
+    ]
     best = [np.argsort(-(ranking + share), kind="stable")[:_SEEDS] for ranking in rankings]
     return np.unique(units[np.concatenate(best)])
 
@@ -121,7 +124,7 @@ def run(search: Search, upper: np.ndarray) -> Answer:
         Highest level of each path, (paths,).
     """
     everything = np.unique(search.unit[search.active])
-    critical = everything if len(everything) <= _FEW else np.intersect1d(search.seeds, everything)
+    critical = everything if len(search.unit) <= _FEW else np.intersect1d(search.seeds, everything)
     answer = _empty(upper)
     open_ = np.arange(len(upper))
     while len(open_):
@@ -151,7 +154,7 @@ def _write(answer: Answer, paths: np.ndarray, found: tuple[np.ndarray, np.ndarra
     """Put what was found for some paths into the answer."""
     level, kind, verdict = found
     answer.level[paths], answer.kind[paths] = level, kind
-    for name in ("value", "at", "step", "energy_mw"):
+    for name in ("value", "place", "step", "energy_mw"):
         getattr(answer.verdict, name)[:, paths] = getattr(verdict, name)
 
 
@@ -194,9 +197,7 @@ def _halve(search: Search, between: tuple[np.ndarray, np.ndarray, np.ndarray], u
         high[wide[bad]], low[wide[~bad]] = middle[bad], middle[~bad]
 
 
-def _halve_all(
-    search: Search, paths: np.ndarray, upper: np.ndarray, units: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Verdict]:
+def _halve_all(search: Search, paths: np.ndarray, upper: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, Verdict]:
     """Halve with all steps of the year: what is cut is a sum over them."""
     low, high = np.zeros(len(paths), int), upper.copy()
     _halve(search, (paths, low, high), units, whole=True)
@@ -270,10 +271,10 @@ def _starts(units: np.ndarray) -> np.ndarray:
 def _worse(old: Verdict, new: Verdict) -> Verdict:
     """Keep the worse of two verdicts about the same cases in different steps."""
     better = (new.value > old.value) | np.isnan(old.value)
-    picked = [np.where(better, getattr(new, name), getattr(old, name)) for name in ("value", "at", "step")]
+    picked = [np.where(better, getattr(new, name), getattr(old, name)) for name in ("value", "place", "step")]
     return Verdict(*picked, old.energy_mw + new.energy_mw)
 
 
 def _joined(verdicts: list[Verdict]) -> Verdict:
-    names = ("value", "at", "step", "energy_mw")
+    names = ("value", "place", "step", "energy_mw")
     return Verdict(*(np.concatenate([getattr(v, name) for v in verdicts], axis=1) for name in names))

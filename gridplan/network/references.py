@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan.errors import Problem, StudyError, suggest
+from gridplan.errors import NetworkError, Problem, StudyError, suggest
 from gridplan.network.diagnosis import check
 from gridplan.network.sources import open as open_network
 from gridplan.study import Study
@@ -35,20 +35,31 @@ def load(study: Study) -> pandapowerNet:
     NetworkError
         The network cannot be opened, or is not fit for a power flow.
     StudyError
-        A table names a bus or an element that the network does not have.
+        A table names a bus or an element that the network does not have; what is wrong with the network is listed too.
     """
     net = open_network(study.network)
-    check(net)
-    problems = [*_unknown_buses(study, net), *_unknown_elements(study, net)]
-    if problems:
-        raise StudyError(f"study {study.name}", problems)
+    unknown = [*_unknown_buses(study, net), *_unknown_elements(study, net)]
+    try:
+        check(net)
+    except NetworkError as unfit:
+        if not unknown:
+            raise
+        unknown = [*unfit.problems, *unknown]
+    if unknown:
+        raise StudyError(f"study {study.name}", unknown)
     return net
+
+
+def _file(study: Study, table: str) -> str:
+    """Name the file that holds a table, or the sheet of a workbook."""
+    names = [file.name for file in study.files if file.name.split(".")[0] == table]
+    return names[0] if names else f"{study.path.name}, sheet '{table}'"
 
 
 def _unknown_buses(study: Study, net: pandapowerNet) -> Iterator[Problem]:
     for table, column in BUS_COLUMNS.items():
         if table in study.tables:
-            yield from _unknown(table, column, study.tables[table][column], net, "bus")
+            yield from _unknown(_file(study, table), column, study.tables[table][column], net, "bus")
 
 
 def _unknown_elements(study: Study, net: pandapowerNet) -> Iterator[Problem]:
@@ -57,12 +68,17 @@ def _unknown_elements(study: Study, net: pandapowerNet) -> Iterator[Problem]:
         return
     for element in ELEMENTS:
         yield from _unknown(
-            "assignments", "element_id", table.loc[table.element == element, "element_id"], net, element, table.index
+            _file(study, "assignments"),
+            "element_id",
+            table.loc[table.element == element, "element_id"],
+            net,
+            element,
+            table.index,
         )
 
 
 def _unknown(
-    table: str, column: str, values: pd.Series, net: pandapowerNet, element: str, rows: pd.Index | None = None
+    where: str, column: str, values: pd.Series, net: pandapowerNet, element: str, rows: pd.Index | None = None
 ) -> Iterator[Problem]:
     """Yield a problem for every value that is no number of an element; rows are counted as a spreadsheet does."""
     index = values.index if rows is None else rows
@@ -70,4 +86,4 @@ def _unknown(
     for label, value in values[~values.isin(known)].items():
         row = int(index.get_loc(label)) + 2
         what = f"the network has no {element} {value}"
-        yield Problem(table, what, row=row, column=column, remedy=suggest(str(value), map(str, known)))
+        yield Problem(where, what, row=row, column=column, remedy=suggest(str(value), map(str, known)))

@@ -1,0 +1,1 @@
+from gridplan.needs._find import find, first_years

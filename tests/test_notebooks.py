@@ -1,0 +1,106 @@
+"""Every notebook through the report runner: on the bundled study, and on a small one whose names are script."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pandapower as pp
+import pandas as pd
+import pytest
+
+from gridplan import report
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SCRIPT = "<script>alert(1)</script>"
+STEPS = 96
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    """A feeder of three stations for one day, without coordinates, with script for a name, and a formula for a profile."""
+    folder = tmp_path_factory.mktemp("study") / "hostile"
+    folder.mkdir()
+    net = pp.create_empty_network()
+    buses = [pp.create_bus(net, 20.0, name=f"{SCRIPT} {n}") for n in range(4)]
+    pp.create_ext_grid(net, buses[0])
+    for n in range(3):
+        pp.create_line_from_parameters(net, n, n + 1, 1.0, 0.2, 0.1, 0, 0.3, name="=1+1")
+        pp.create_load(net, n + 1, 0.5, 0.1)
+    pp.to_json(net, folder / "net.json")
+    (folder / "study.toml").write_text(f'[study]\nname = "hostile"\ntitle = "{SCRIPT}"\nnetwork = "net.json"\nbase_year = 2025\n')
+    time = pd.date_range("2025-01-01", periods=STEPS, freq="15min")
+    pd.DataFrame({"time": time, "@sum_p": [0.5 + n / 200 for n in range(STEPS)]}).to_csv(folder / "profiles.csv", index=False)
+    pd.DataFrame({"element": "load", "element_id": range(3), "profile": "@sum"}).to_csv(folder / "assignments.csv", index=False)
+    pd.DataFrame({"bus": [1, 2], "customer_class": "residential", "customers": [10, 20]}).to_csv(
+        folder / "customers.csv", index=False
+    )
+    files = ["net.json", "profiles.csv", "assignments.csv", "customers.csv"]
+    rows = {"file": files, "content": SCRIPT, "source": "=HYPERLINK(1)", "licence": "CC0-1.0"}
+    pd.DataFrame(rows).to_csv(folder / "sources.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_a_notebook_keeps_the_rules_of_the_house(path):
+    nb = nbformat.read(path, as_version=4)
+    code = [c for c in nb.cells if c.cell_type == "code"]
+    assert 15 <= len(nb.cells) <= 35
+    assert nb.metadata.kernelspec.name == "python3"
+    assert [c for c in code if c.outputs or c.execution_count] == []
+    assert [c.source for c in code if "def " in c.source or "lambda" in c.source] == []
+    assert max(len(c.source.splitlines()) for c in code) <= 8
+    assert any("## What this tells the planner" in c.source for c in nb.cells)
+    assert "study" in report.read_parameters(path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_it_reports_on_a_study_whose_names_are_script_and_formulas(path, hostile, tmp_path):
+    run = report.render(path, study=hostile, out=tmp_path)
+    page = run.page.read_text("utf-8")
+    assert SCRIPT not in page
+    assert "&lt;script&gt;" in page
+    cells = [cell for file in run.csv for line in file.read_text("utf-8-sig").splitlines()[1:] for cell in line.split(",")]
+    assert [cell for cell in cells if cell.startswith(("=", "@", "+"))] == []
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> report.Run:
+    out = tmp_path_factory.mktemp("plan")
+    return report.render(ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=ROOT / "data" / "oberrhein", out=out)
+
+
+def test_the_plan_report_holds_what_a_reader_relies_on(plan):
+    figures = {file.stem for file in plan.csv}
+    assert {"map-areas", "voltage-by-area", "map-loading", "loading-duration", "energy-by-month", "exchange", "areas"} <= figures
+    areas = pd.read_csv(plan.folder / "csv" / "areas.csv")
+    assert len(areas) == 4
+    assert areas["customers"].sum() == 20977
+    manifest = json.loads(plan.manifest.read_text("utf-8"))
+    assert manifest["outcome"] == "complete"
+
+
+def test_the_plan_report_opens_offline_with_every_figure_drawn(plan):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or pytest.skip("no Chromium on this machine")
+    asked, errors = [], []
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.on("request", lambda r: asked.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
+        page.goto(plan.page.resolve().as_uri())
+        page.wait_for_selector("html[data-figures=drawn]", timeout=60_000)
+        present = page.locator(".plot").count()
+        drawn = page.locator(".plot .main-svg").count()
+        browser.close()
+    assert (asked, errors) == ([], [])
+    assert present >= 6
+    assert drawn >= present
