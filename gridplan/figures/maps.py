@@ -77,7 +77,7 @@ def areas(where: Map, line_areas: pd.DataFrame, stations: pd.DataFrame) -> Figur
         name="map-areas",
         title=f"{count} area{'s' if count != 1 else ''} supply {number(stations['customers'].sum())} customers",
         caption="Areas (feeders) in the normal switching state. A dot is a station, its size the number of customers; "
-        "a ring is an open point.",
+        "a cross is an open point.",
         alt=f"Map of the network with {count} areas: " + ", ".join(names),
         table=stations,
     )
@@ -151,6 +151,10 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
         "colorbar": {**bar, "tickformat": ".3f"},
     }
     figure.add_trace(_dots(where, buses["bus"], words, {**marker, "line": {"width": 0.7, "color": theme.MUTED}}))
+    outside = buses.loc[~buses[column].between(*band), "bus"]
+    if len(outside):
+        ring = {"symbol": "circle-open", "size": 14, "color": theme.INK, "line": {"width": 1.6}}
+        figure.add_trace(_dots(where, outside, [], ring).update(name="outside the band", showlegend=True, hoverinfo="skip"))
     _landmarks(figure, where)
     known = buses.dropna(subset=column)
     alt = "No bus has a voltage."
@@ -218,7 +222,7 @@ def _line_hover(where: Map, lines: pd.DataFrame) -> go.Scatter:
 def _landmarks(figure: go.Figure, where: Map) -> None:
     open_points = where.points.reindex(list(where.open_points)).dropna()
     if len(open_points):
-        ring = {"symbol": "circle-open", "size": 11, "color": theme.INK, "line": {"width": 1.8}}
+        ring = {"symbol": "x-thin-open", "size": 9, "color": theme.INK, "line": {"width": 2}}
         figure.add_trace(
             go.Scatter(x=open_points["x"], y=open_points["y"], mode="markers", marker=ring, name="open point", hoverinfo="skip")
         )

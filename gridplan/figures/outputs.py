@@ -23,6 +23,9 @@ from gridplan import tables
 from gridplan.figures import theme
 
 PLOTLY = "application/vnd.plotly.v1+json"
+UNIT_DIGITS = {"pu": 3, "%": 1}
+"""Decimals of the numbers in a row that names its unit."""
+
 Bundle = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -95,15 +98,16 @@ class Table:
         shown = self.frame.head(self.rows)
         numeric = [pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) for t in shown.dtypes]
         head = "".join(_cell("th", tables.label(c), n, ' scope="col"') for c, n in zip(shown.columns, numeric, strict=True))
-        body = "".join(
-            "<tr>"
-            + "".join(_cell("td", number(v, self.digits.get(c)), n) for c, v, n in zip(shown.columns, row, numeric, strict=True))
-            + "</tr>"
-            for row in shown.itertuples(index=False)
-        )
+        body = "".join(f"<tr>{self._row(row, numeric)}</tr>" for row in shown.to_dict("records"))
         more = len(self.frame) - len(shown)
         foot = f"<p>{more} further row{'s' if more != 1 else ''} in the CSV.</p>" if more > 0 else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
+
+    def _row(self, row: dict[str, Any], numeric: Sequence[bool]) -> str:
+        by_unit = UNIT_DIGITS.get(row.get("unit"))
+        return "".join(
+            _cell("td", number(v, self.digits.get(c, by_unit)), n) for (c, v), n in zip(row.items(), numeric, strict=True)
+        )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
         words = {"kind": "table", "name": self.name, "title": self.title, "caption": self.caption}

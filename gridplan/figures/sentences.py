@@ -29,8 +29,8 @@ def verdict(key: Any, *, when: str = "Over the year") -> Text:
             " that could be solved." if key.failed_h else "."
         )
     voltage = "Voltages lie between {low:.3f} pu ({low_bus}) and {high:.3f} pu ({high_bus})."
-    lines = "The most loaded line is {line} with {loading:.0f} % of its rating"
-    trafo = ", the most loaded transformer {trafo} with {trafo_loading:.0f} %." if pd.notna(key.trafo_loading_percent) else "."
+    lines = "The highest loading of a line is {loading:.0f} % of its rating ({line})"
+    trafo = ", that of a transformer {trafo_loading:.0f} % ({trafo})." if pd.notna(key.trafo_loading_percent) else "."
     failed = (
         " **For {failed:,.1f} h there is no power-flow solution**; they are in no figure and no average." if key.failed_h else ""
     )
