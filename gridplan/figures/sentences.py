@@ -28,9 +28,9 @@ def verdict(key: Any, *, when: str = "Over the year") -> Text:
         first = "{when} the network **stays inside its limits in every hour**" + (
             " that could be solved." if key.failed_h else "."
         )
-    voltage = "Voltages lie between {low:.3f} pu ({low_bus}) and {high:.3f} pu ({high_bus})."
-    lines = "The highest loading of a line is {loading:.0f} % of its rating ({line})"
-    trafo = ", that of a transformer {trafo_loading:.0f} % ({trafo})." if pd.notna(key.trafo_loading_percent) else "."
+    voltage = "Voltages lie between {low:.3f} pu at {low_bus} and {high:.3f} pu at {high_bus}."
+    lines = "The highest loading of a line is {loading:.0f} % of its rating, at {line}"
+    trafo = ", that of a transformer {trafo_loading:.0f} %, at {trafo}." if pd.notna(key.trafo_loading_percent) else "."
     failed = (
         " **For {failed:,.1f} h there is no power-flow solution**; they are in no figure and no average." if key.failed_h else ""
     )
