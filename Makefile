@@ -45,7 +45,9 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 
+# JupyterLab asks nothing of the outside: no update check, no news.
 lab: $(VENV)/.ready
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	@$(BIN)/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 bench: $(VENV)/.ready-test

@@ -1,7 +1,7 @@
 """Speed of the scenarios of the bundled study: ten years x three scenarios x 35 040 steps, with the power flows.
 
-Run ``python benchmarks/futures.py``; ``--help`` shows the options. The clock runs from the study as read to the statistics of the last
-power flow; a first case that is not counted compiles the kernels.
+Run ``python benchmarks/futures.py``; ``--help`` shows the options. The clock runs from the study as read to the statistics of
+the last power flow; a first case that is not counted compiles the kernels.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def slider(label: str, value: float, bounds: tuple[float, float], step: float, u
         step=step,
         description=f"{label} [{unit}]",
         continuous_update=False,
-        readout_format="g",
+        readout_format=".0f" if step >= 1 else ".1f",
         style={"description_width": "initial"},
         layout={"width": "380px"},
     )

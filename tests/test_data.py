@@ -12,6 +12,7 @@ import pandapower.toolbox
 import pandas as pd
 import pytest
 
+from gridplan import futures
 from gridplan.study import read_study
 
 DATA = Path(__file__).parents[1] / "data"
@@ -40,6 +41,16 @@ def tables():
 @pytest.fixture(scope="module")
 def profiles():
     return pd.read_csv(FOLDER / "profiles.csv.gz", parse_dates=["time"]).set_index("time")
+
+
+@pytest.fixture(scope="module")
+def technology_profiles():
+    return pd.read_csv(FOLDER / "technology_profiles.csv.gz", parse_dates=["time"]).set_index("time")
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read_study(FOLDER)
 
 
 def power(net, profiles, assignments, element):
@@ -191,7 +202,8 @@ def test_every_file_has_a_source_and_a_licence(tables):
     assert set(sources.file) == present
     assert sources[["content", "source", "licence", "derivation"]].notna().all().all()
     assert set(sources.licence) == {"BSD-3-Clause", "ODbL-1.0"}
-    assert set(sources.file[sources.licence.eq("ODbL-1.0")]) == {"profiles.csv.gz", "customers.csv"}
+    from_simbench = {"profiles.csv.gz", "customers.csv", "technology_profiles.csv.gz"}
+    assert set(sources.file[sources.licence.eq("ODbL-1.0")]) == from_simbench
 
 
 def test_the_readme_attributes_simbench_as_its_licence_asks():
@@ -214,7 +226,85 @@ def test_gridplan_reads_the_study_without_a_problem():
 
 
 def test_the_study_stays_small():
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 2.8e6
+    assert (FOLDER / "technology_profiles.csv.gz").stat().st_size < 0.6e6
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 3.2e6
+
+
+def test_technology_profiles_have_the_steps_of_the_profiles_and_a_highest_value_of_one(profiles, technology_profiles):
+    assert technology_profiles.index.equals(profiles.index)
+    assert (technology_profiles.max() == 1).all()
+    assert (technology_profiles.min() >= 0).all()
+
+
+def test_cars_of_a_station_and_of_the_network_charge_at_a_plausible_peak(technology_profiles):
+    home = technology_profiles.filter(like="ev_home")
+    kilowatts = home * 2000 / (home.sum() / 4)  # 2 MWh a year and car
+    assert kilowatts.max().between(1.2, 1.4).all()  # about a hundred cars
+    assert kilowatts.mean(axis=1).max() == pytest.approx(0.98, abs=0.01)  # about three hundred
+    evening, night = kilowatts.mean(axis=1).groupby(kilowatts.index.hour).mean()[[18, 4]]
+    assert evening > 10 * night
+
+
+def test_cars_charge_at_home_on_every_day_and_at_work_on_working_days(technology_profiles):
+    days = technology_profiles.groupby(technology_profiles.index.dayofweek).mean()
+    home, work = days.filter(like="ev_home").mean(axis=1), days["ev_work_p"]
+    assert home.max() < 1.05 * home.min()
+    assert work[[5, 6]].max() < 0.5 * work[:5].min()
+
+
+def test_heat_pumps_run_in_winter_and_not_all_at_once(technology_profiles):
+    shape = technology_profiles["heat_pump_p"]
+    months = shape.groupby(shape.index.month).mean()
+    assert shape.sum() / 4 == pytest.approx(2010, abs=20)
+    assert months[[1, 2]].min() > 10 * months[[6, 7, 8]].max()
+
+
+def test_the_scenarios_meet_the_national_values_that_they_name(study):
+    table = futures.shares(study).set_index(["scenario", "technology", "customer_class", "year"]).adoption_percent
+
+    def share(scenario, technology, year, kind="residential"):
+        return table[scenario, technology, kind, year]
+
+    cars, heat_pumps = 49.3, 21.3  # million, of all drives and all sources of heat
+    for scenario, millions in (("slow", 4.71), ("reference", 6.15), ("fast", 15.0)):
+        assert share(scenario, "ev_home", 2030) == pytest.approx(100 * millions / cars, abs=0.5)
+    for scenario, millions in (("reference", 3.9), ("fast", 6.0)):
+        assert share(scenario, "heat_pump", 2030) == pytest.approx(100 * millions / heat_pumps, abs=1.0)
+    for year, gigawatts in ((2026, 128), (2030, 215), (2035, 309), (2040, 400)):
+        roofs = share("fast", "pv_home", year) / share("fast", "pv_home", 2025) - 1
+        assert roofs == pytest.approx(0.5 * (gigawatts / 108 - 1), abs=0.06)
+
+
+def test_the_field_plants_of_the_fast_scenario_are_the_other_half_of_the_legal_path(study, net):
+    added = futures.adoption(study, net, ["fast"], years=[2040]).groupby("technology").rated_mw.sum()
+    path = 22.07 * (400 / 108 - 1)
+    assert added["pv_field"] == pytest.approx(path / 2, rel=0.1)
+    assert added["pv_home"] + added["pv_roof"] == pytest.approx(path / 2, rel=0.1)
+
+
+def test_scenarios_begin_alike_and_rank_as_named(study, net):
+    table = futures.envelope(study, net, years=[2025, 2040]).set_index(["year", "scenario"])
+    assert table.loc[2025].nunique().eq(1).all()
+    assert table.loc[(2025, "fast"), "load_max_mw"] == pytest.approx(31.9, abs=0.05)
+    assert table.loc[(2025, "fast"), "net_load_min_mw"] == pytest.approx(-7.6, abs=0.05)
+    highest, lowest = table.loc[2040, "net_load_max_mw"], table.loc[2040, "net_load_min_mw"]
+    assert highest["slow"] < highest["reference"] < highest["fast"]
+    assert lowest["slow"] > lowest["reference"] > lowest["fast"]
+
+
+def test_a_year_of_a_scenario_is_what_the_readme_says(study, net):
+    row = futures.envelope(study, net, ["fast"], years=[2040]).iloc[0]
+    assert row.net_load_max_mw == pytest.approx(48.6, abs=0.05)
+    assert row.net_load_min_mw == pytest.approx(-44.6, abs=0.05)
+    assert row.load_mwh / 1e3 == pytest.approx(176.4, abs=0.05)
+    assert row.generation_mwh / 1e3 == pytest.approx(70.7, abs=0.05)
+
+
+def test_every_value_of_the_scenarios_has_a_source(study):
+    for name in ("scenarios", "technologies", "adoption", "load_growth", "customer_classes", "placements"):
+        table = study.table(name)
+        assert (table.source.str.len() > 5).all()
+        assert table.evidence.isin(["V", "V-computed", "2nd", "M"]).all()
 
 
 @with_simbench
@@ -238,10 +328,12 @@ def test_pv_profiles_are_those_of_simbench_but_for_one_factor(profiles, derive):
 
 
 @with_simbench
-def test_the_script_writes_the_committed_files(derive, net, tables, profiles, tmp_path):
+def test_the_script_writes_the_committed_files(derive, net, profiles, technology_profiles, tmp_path):
     derive.write(tmp_path)
     for name in ("assignments", "customers"):
         assert (tmp_path / f"{name}.csv").read_bytes() == (FOLDER / f"{name}.csv").read_bytes()
     again = pd.read_csv(tmp_path / "profiles.csv.gz", parse_dates=["time"]).set_index("time")
     pd.testing.assert_frame_equal(again, profiles)
+    again = pd.read_csv(tmp_path / "technology_profiles.csv.gz", parse_dates=["time"]).set_index("time")
+    pd.testing.assert_frame_equal(again, technology_profiles)
     assert pandapower.toolbox.nets_equal(pandapower.from_json(tmp_path / "network.json"), net)

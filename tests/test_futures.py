@@ -13,6 +13,7 @@ from pandas.testing import assert_frame_equal
 
 from gridplan import futures, powerflow
 from gridplan.errors import ParameterError, StudyError
+from gridplan.figures import futures as figures
 
 TIME = pd.date_range("2016-01-01", periods=4, freq="h")
 DAYS = pd.date_range("2016-01-01", periods=365 * 24, freq="h")
@@ -511,3 +512,26 @@ def test_technology_profiles_have_the_steps_of_the_profiles(net):
     other = pd.DataFrame({"time": DAYS + pd.Timedelta("1h"), "heat_p": EVENING})
     with pytest.raises(StudyError, match="has other time steps than the profiles"):
         futures.check(scenario_study(technology_profiles=other), net)
+
+
+# --- figures -----------------------------------------------------------------------------------------------------------------
+
+
+def test_figures_draw_every_scenario_and_technology_with_words(net):
+    given = scenario_study()
+    curves = figures.adoption_curves(futures.shares(given), {"car": "Cars <b>"})
+    assert len(curves.figure.data) == 9  # three scenarios, three technologies
+    assert "Cars &lt;b&gt;" in curves.figure.layout.annotations[0].text
+    envelope = figures.envelope(futures.envelope(given, net, years=[2025, 2040]))
+    assert {trace.name for trace in envelope.figure.data} == {"base", "more", "even"}
+    added = figures.added(futures.adoption(given, net, years=[2030, 2040]))
+    assert added.figure.layout.yaxis.title.text == "Power added [MW]"
+    for figure in (curves, envelope, added):
+        assert figure.alt
+        assert figure._repr_mimebundle_()[0]["text/csv"].startswith("scenario")
+
+
+def test_the_difference_shows_years_as_years(net):
+    table = figures.difference(futures.difference(scenario_study(), net, "base", "more"), "base", "more")
+    assert "<td" in table.html()
+    assert ">2040<" in table.html()

@@ -44,7 +44,7 @@ def adoption_curves(shares: pd.DataFrame, labels: Mapping[str, str] | None = Non
     panels.update_yaxes(range=[0, 100])
     panels.update_yaxes(title_text="Adoption [%]", col=1)
     panels.update_annotations(font={"size": 13, "color": theme.INK})
-    panels.update_layout(height=160 + 210 * rows, margin={"t": 92, "b": 84}, legend=BELOW | {"y": -54 / (210 * rows)})
+    panels.update_layout(height=180 + 210 * rows, margin={"t": 112, "b": 84}, legend=BELOW | {"y": -54 / (210 * rows)})
     last = shares[shares["year"] == shares["year"].max()]
     ends = [
         f"{row.technology} of {row.customer_class} customers in {row.scenario} {row.adoption_percent:.0f} %"

@@ -70,7 +70,11 @@ def template() -> go.layout.Template:
     return go.layout.Template(
         layout={
             "font": {"family": FONT, "size": 13, "color": INK},
-            "title": {"font": {"size": 16, "color": INK}, "x": 0, "xref": "paper", "xanchor": "left", "yanchor": "top"},
+            "title": {
+                "font": {"size": 16, "color": INK},
+                **{"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"},
+                "pad": {"t": 14},
+            },
             "colorway": list(CATEGORIES),
             "paper_bgcolor": PAPER,
             "plot_bgcolor": PAPER,

@@ -5,7 +5,7 @@ This module alone knows the inside of the power-flow engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ _SETTLED_PU = 1e-6  # two successive voltages at a controlled plant that differ 
 _MAX_ROUNDS = 60
 _FIRST_DAMPING = 0.5
 _MAX_GAIN = 100.0
+_SMALL = 512  # columns for which starting threads takes longer than they save
 
 
 class Plants(NamedTuple):
@@ -190,7 +191,8 @@ def _send(
         demand = demand._replace(**_added(known, "q", (place, rows + len(place), 1.0 / model.base_mva)))
         parts.append(q_mvar)
     extended = replace(model, demand=demand)
-    readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), batch.options)
+    options = batch.options if len(steps) > _SMALL else replace(batch.options, threads=1)
+    readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), options)
     _run._blank(extended, readings)
     return readings, readings.method == _kernel.FAILED
 
@@ -211,46 +213,63 @@ def _settle(
     answer, the less the stronger the answer reacts: a secant step for each plant. Columns that agree are left alone.
     """
     rated, available = powers
-    seen = np.ones_like(rated)
-    before = None
-    p, q = act(batch.connection.control, seen, rated, available)
+    control = batch.connection.control
+    seen, open_ = np.ones_like(rated), np.arange(len(steps))
+    p, q = act(control, seen, rated, available)
     readings, failed = _send(batch, plants, steps, p, q)
     answer = readings.vm[plants.bus].astype(float)
-    open_ = np.arange(len(steps))
-    for _ in range(_MAX_ROUNDS):
+    rounds = _Rounds.start(rated)
+    for count in range(_MAX_ROUNDS):
         gap = np.where(rated[:, open_] > 0, answer[:, open_] - seen[:, open_], 0.0)
-        open_, gap, before = _narrow(open_, gap, before, ~failed[open_] & (np.abs(gap).max(axis=0) > _SETTLED_PU))
+        keep = ~failed[open_] & (np.abs(gap).max(axis=0) > _SETTLED_PU)
+        open_, gap, rounds = open_[keep], gap[:, keep], rounds.keep(keep)
         if not len(open_):
             break
-        stride = gap * _damping(gap, before)
-        seen[:, open_] += stride
-        before = (gap, stride)
-        p[:, open_], q[:, open_] = act(batch.connection.control, seen[:, open_], rated[:, open_], available[:, open_])
-        part, lost = _send(batch, plants, steps[open_], p[:, open_], q[:, open_])
+        seen[:, open_] = rounds.next(seen[:, open_], gap, halve=count % 3 == 2)
+        p[:, open_], q[:, open_] = act(control, seen[:, open_], rated[:, open_], available[:, open_])
+        part, failed[open_] = _send(batch, plants, steps[open_], p[:, open_], q[:, open_])
         for whole, piece in zip(readings, part, strict=True):
             if piece.size:  # angles are not kept
                 whole[..., open_] = piece
-        failed[open_] = lost
         answer[:, open_] = part.vm[plants.bus]
     unsettled = np.zeros(len(steps), bool)
     unsettled[open_] = True
     return readings, failed, p, unsettled & ~failed
 
 
-def _narrow(
-    columns: np.ndarray, gap: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None, keep: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    return columns[keep], gap[:, keep], None if before is None else tuple(past[:, keep] for past in before)
+@dataclass(eq=False)
+class _Rounds:
+    """What the rounds so far have shown: the last gap and stride, and voltages between which the agreement lies.
 
+    One plant by itself is always enclosed, because curves fall with voltage; several in a network move each other.
+    """
 
-def _damping(gap: np.ndarray, before: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray | float:
-    """Share of the gap to go: one over how much the gap closed per stride of the last round."""
-    if before is None:
-        return _FIRST_DAMPING
-    past, stride = before
-    moved = np.abs(stride) > 1e-12
-    closed = np.where(moved, (past - gap) / np.where(moved, stride, 1.0), 1.0 / _FIRST_DAMPING)
-    return 1.0 / np.clip(closed, 1.0, _MAX_GAIN)
+    gap: np.ndarray
+    stride: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    alone: np.ndarray
+
+    @staticmethod
+    def start(rated: np.ndarray) -> _Rounds:
+        shape, alone = rated.shape, (rated > 0).sum(axis=0) == 1
+        return _Rounds(np.zeros(shape), np.zeros(shape), np.full(shape, -np.inf), np.full(shape, np.inf), alone)
+
+    def keep(self, columns: np.ndarray) -> _Rounds:
+        return _Rounds(*(getattr(self, f.name)[..., columns] for f in fields(self)))
+
+    def next(self, seen: np.ndarray, gap: np.ndarray, *, halve: bool) -> np.ndarray:
+        """Voltages to try next; every third round halves the interval where there is one."""
+        moved = np.abs(self.stride) > 1e-12
+        closed = np.where(moved, (self.gap - gap) / np.where(moved, self.stride, 1.0), 1.0 / _FIRST_DAMPING)
+        tried = seen + gap / np.clip(closed, 1.0, _MAX_GAIN)
+        self.low, self.high = np.where(gap > 0, seen, self.low), np.where(gap < 0, seen, self.high)
+        enclosed = self.alone & np.isfinite(self.low) & np.isfinite(self.high)
+        middle = (np.where(enclosed, self.low, 0.0) + np.where(enclosed, self.high, 0.0)) / 2
+        outside = (tried <= self.low) | (tried >= self.high)
+        tried = np.where(enclosed & (halve | outside), middle, tried)
+        self.gap, self.stride = gap, tried - seen
+        return tried
 
 
 def act(control: Control, seen: np.ndarray, rated: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

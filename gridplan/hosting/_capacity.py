@@ -102,9 +102,8 @@ def capacity(
 
     Examples
     --------
-    >>> import pandapower.networks
-    >>> table = capacity(pandapower.networks.mv_oberrhein(), buses=[103], options=Options(upper_mw=5))
-    >>> table.hosting_mw[0], table.limit[0]
+    >>> table = capacity(network.open("pandapower:mv_oberrhein"), buses=[103], options=Options(upper_mw=5))
+    >>> float(table.hosting_mw[0]), table.limit[0]
     (5.0, 'upper bound')
     """
     connection, limits, options = connection or Connection(), limits or Limits(), options or Options()

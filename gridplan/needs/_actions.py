@@ -6,20 +6,17 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import network
-from gridplan.needs._tree import Hop, Tree
+from gridplan.needs._tree import Hop
 
 _CHANGED = ("bus", "line", "trafo", "switch")
 _EARTH_KM = 6371.0
 PARALLEL, REPLACED, FEEDER = "parallel line", "larger conductor", "new feeder section"
 TAP, EXCHANGE, TWIN, REGULATOR = "tap change", "transformer exchange", "parallel transformer", "voltage regulator"
-LINES, TRANSFORMERS = (PARALLEL, REPLACED), (EXCHANGE, TWIN)
 
 
 @dataclass(frozen=True)
@@ -77,32 +74,179 @@ class Choice:
         rows = self.measures[self.measures["kind"].isin(kinds)]
         return rows if kv is None else rows[np.isclose(rows["vn_kv"].astype(float), kv)]
 
+    def row(self, measure: str) -> pd.Series:
+        """Row of one measure."""
+        return self.measures.loc[self.measures["measure"] == measure].iloc[0]
 
-def apply(net: pandapowerNet, actions: Iterable[Action]) -> pandapowerNet:
+
+def apply(net: pandapowerNet, actions: Iterable[Action], choice: Choice) -> pandapowerNet:
     """Return the network after some measures, in their order; `net` is not changed."""
     after = pandapowerNet({key: value.copy() if key in _CHANGED else value for key, value in net.items()})
     for action in actions:
-        _APPLY[action.kind](after, action)
+        _APPLY[action.kind](after, action, choice.row(action.measure))
     return after
 
 
 def _parallel(net: pandapowerNet, action: Action, data: pd.Series) -> None:
     line = net.line.loc[action.element_id]
-    _new_line(net, action, data, int(line["from_bus"]), int(line["to_bus"]))
+    _new_line(net, action, data, (int(line["from_bus"]), int(line["to_bus"])))
 
 
-def _new_line(net: pandapowerNet, action: Action, data: pd.Series, start: int, end: int) -> int:
-    return pp.create_line_from_parameters(
-        net,
-        start,
-        end,
-        action.length_km,
-        float(data["r_ohm_per_km"]),
-        float(data["x_ohm_per_km"]),
-        float(data["c_nf_per_km"]),
-        float(data["max_i_ka"]),
-        name=f"{action.kind} {action.measure}",
-        std_type=action.measure,
-        type="cs" if data["kind"] == "cable" else "ol",
-        parallel=int(action.setting),
-    )
+def _new_line(net: pandapowerNet, action: Action, data: pd.Series, ends: tuple[int, int]) -> None:
+    electrical = {name: float(data[name]) for name in ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka")}
+    names = {"name": f"{action.kind}: {action.planned}", "std_type": action.measure}
+    built = {"type": "cs" if data["kind"] == "cable" else "ol", "parallel": int(action.setting)}
+    pp.create_line_from_parameters(net, *ends, action.length_km, **electrical, **names, **built)
+
+
+def _replace(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+    for column in ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka"):
+        net.line.loc[action.element_id, column] = float(data[column])
+    net.line.loc[action.element_id, "std_type"] = action.measure
+    net.line.loc[action.element_id, "parallel"] = int(action.setting)
+
+
+def _feeder(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+    _new_line(net, action, data, (action.start, action.end))
+    own = (net.switch["bus"] == action.end) & (net.switch["et"] == "l") & (net.switch["element"] == action.element_id)
+    if own.any():
+        net.switch.loc[own, "closed"] = False
+    else:
+        pp.create_switch(net, action.end, action.element_id, "l", closed=False, name=f"opened for {action.kind}")
+
+
+def _tap(net: pandapowerNet, action: Action, data: pd.Series) -> None:  # noqa: ARG001 - all measures are applied alike
+    net.trafo.loc[action.element_id, "tap_pos"] = action.setting
+
+
+def _exchange(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+    for column in ("sn_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent"):
+        net.trafo.loc[action.element_id, column] = float(data[column])
+    net.trafo.loc[action.element_id, "std_type"] = action.measure
+
+
+def _twin(net: pandapowerNet, action: Action, data: pd.Series) -> None:  # noqa: ARG001 - all measures are applied alike
+    net.trafo.loc[action.element_id, "parallel"] += 1
+
+
+def _regulator(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+    kv = float(net.bus.at[action.start, "vn_kv"])
+    place = {"geo": net.bus.at[action.start, "geo"]} if "geo" in net.bus else {}
+    bus = pp.create_bus(net, kv, name=f"behind {action.kind} at bus {action.start}")
+    for column, value in place.items():
+        net.bus.loc[bus, column] = value
+    side = "from_bus" if net.line.at[action.element_id, "from_bus"] == action.start else "to_bus"
+    net.line.loc[action.element_id, side] = bus
+    own = (net.switch["bus"] == action.start) & (net.switch["et"] == "l") & (net.switch["element"] == action.element_id)
+    net.switch.loc[own, "bus"] = bus
+    electrical = {name: float(data[name]) for name in ("vk_percent", "vkr_percent", "pfe_kw", "i0_percent", "tap_step_percent")}
+    ends = {"hv_bus": action.start, "lv_bus": bus, "sn_mva": float(data["sn_mva"]), "vn_hv_kv": kv, "vn_lv_kv": kv}
+    tap = {"tap_side": "lv", "tap_neutral": 0, "tap_min": -data["tap_max"], "tap_max": data["tap_max"]}
+    names = {"name": f"{action.kind}: {action.measure}", "std_type": action.measure, "tap_changer_type": "Ratio"}
+    pp.create_transformer_from_parameters(net, **ends, **electrical, **tap, **names, tap_pos=action.setting)
+
+
+_APPLY = {
+    PARALLEL: _parallel,
+    REPLACED: _replace,
+    FEEDER: _feeder,
+    TAP: _tap,
+    EXCHANGE: _exchange,
+    TWIN: _twin,
+    REGULATOR: _regulator,
+}
+
+
+def line_actions(net: pandapowerNet, line: int, choice: Choice) -> Iterator[Action]:
+    """Parallel lines and larger conductors for a line."""
+    row = net.line.loc[line]
+    kv, km = float(net.bus.at[row["from_bus"], "vn_kv"]), float(row["length_km"])
+    present = _conductor(row["std_type"], row["max_i_ka"], int(row["parallel"]))
+    for data in choice.rows("cable", "overhead line", kv=kv).to_dict("records"):
+        for circuits in range(1, choice.circuits + 1):
+            planned = _conductor(data["measure"], data["max_i_ka"], circuits)
+            options = [(PARALLEL, data["new_keur_per_km"], True)]
+            larger = data["max_i_ka"] * circuits > row["max_i_ka"] * row["parallel"]
+            on_poles = data["kind"] == "cable" or row["type"] == "ol"  # nobody puts an overhead line in place of a cable
+            options.append((REPLACED, data["replace_keur_per_km"], larger and on_poles))
+            for kind, price, possible in options:
+                if possible and pd.notna(price):
+                    cost = circuits * km * float(price)
+                    yield Action(kind, "line", line, data["measure"], circuits, cost, present, planned, km)
+
+
+def _conductor(name: object, max_i_ka: float, circuits: int) -> str:
+    words = f"{max_i_ka:g} kA" if pd.isna(name) or not str(name).strip() else str(name)
+    return words if circuits == 1 else f"{circuits} x {words}"
+
+
+def tap_actions(net: pandapowerNet, trafo: int, choice: Choice) -> Iterator[Action]:
+    """Every other position of a tap changer."""
+    row = net.trafo.loc[trafo]
+    data = choice.rows("tap change").head(1)
+    if data.empty or pd.isna(row[["tap_pos", "tap_min", "tap_max", "tap_step_percent"]]).any():
+        return
+    name, cost = str(data["measure"].iloc[0]), float(data["capex_keur"].iloc[0])
+    present = f"position {row['tap_pos']:g}"
+    for position in range(int(row["tap_min"]), int(row["tap_max"]) + 1):
+        if position != row["tap_pos"]:
+            yield Action(TAP, "trafo", trafo, name, position, cost * int(row["parallel"]), present, f"position {position}")
+
+
+def transformer_actions(net: pandapowerNet, trafo: int, choice: Choice) -> Iterator[Action]:
+    """Larger transformers in place of one, and one more of its kind beside it."""
+    row, rows = net.trafo.loc[trafo], choice.rows("transformer")
+    same = np.isclose(rows["vn_hv_kv"].astype(float), row["vn_hv_kv"], rtol=0.1)
+    rows = rows[same & np.isclose(rows["vn_lv_kv"].astype(float), row["vn_lv_kv"], rtol=0.1)].sort_values("sn_mva")
+    count = int(row["parallel"])
+    present = f"{count} x {row['sn_mva']:g} MVA" if count > 1 else f"{row['sn_mva']:g} MVA"
+    larger = rows[rows["sn_mva"] > row["sn_mva"]]
+    for data in larger.to_dict("records"):
+        planned = f"{count} x {data['measure']}" if count > 1 else data["measure"]
+        yield Action(EXCHANGE, "trafo", trafo, data["measure"], count, count * float(data["capex_keur"]), present, planned)
+    for data in rows[rows["sn_mva"] >= row["sn_mva"]].head(1).to_dict("records"):
+        planned = f"{count + 1} x {row['sn_mva']:g} MVA"
+        yield Action(TWIN, "trafo", trafo, data["measure"], count + 1, float(data["capex_keur"]), present, planned)
+
+
+def regulator_actions(net: pandapowerNet, hop: Hop, choice: Choice, *, boost: bool) -> Iterator[Action]:
+    """Regulators at the upstream end of a line, at every position that raises (or lowers) the voltage."""
+    kv = float(net.bus.at[hop.upper, "vn_kv"])
+    for data in choice.rows("regulator", kv=kv).to_dict("records"):
+        for step in range(1, int(data["tap_max"]) + 1):
+            change = (step if boost else -step) * float(data["tap_step_percent"])
+            given = {"start": hop.upper, "end": hop.lower, "present": "none", "planned": f"{data['measure']} at {change:+g} %"}
+            position = step if boost else -step
+            cost = float(data["capex_keur"])
+            yield Action(REGULATOR, "line", hop.element_id, data["measure"], position, cost, **given)
+
+
+def feeder_actions(net: pandapowerNet, path: list[Hop], bar: int, choice: Choice, places: pd.DataFrame) -> Iterator[Action]:
+    """New lines from a supply bus bar to buses on the way to a need, each of which is cut off from its former way."""
+    kv = float(net.bus.at[bar, "vn_kv"])
+    bays, lines = choice.rows("feeder bay", kv=kv).head(1), choice.rows("cable", "overhead line", kv=kv)
+    lines = lines[lines["new_keur_per_km"].notna()]
+    start = next((i for i, hop in enumerate(path) if hop.upper == bar), None)
+    if bays.empty or lines.empty or start is None:
+        return
+    own = [hop for hop in path[start:] if hop.element == "line"]
+    targets = sorted({len(own) // 4, len(own) // 2, 3 * len(own) // 4, len(own) - 1} - {0}) if len(own) > 1 else []
+    for hop in (own[i] for i in targets):
+        along = sum(float(net.line.at[h.element_id, "length_km"]) for h in own[: own.index(hop) + 1])
+        km = min(along, float(bays["detour"].iloc[0]) * _straight_km(places, bar, hop.lower))
+        for data in lines.to_dict("records"):
+            cost = float(bays["capex_keur"].iloc[0]) + km * float(data["new_keur_per_km"])
+            words = {"present": "none", "planned": f"{data['measure']} from bus {bar} to bus {hop.lower}"}
+            given = {"length_km": km, "start": bar, "end": hop.lower, **words}
+            yield Action(FEEDER, "line", hop.element_id, data["measure"], 1, cost, **given)
+
+
+def _straight_km(xy: pd.DataFrame, start: int, end: int) -> float:
+    """Distance on the globe; infinite without coordinates in degrees, so that the existing route counts."""
+    if start not in xy.index or end not in xy.index:
+        return math.inf
+    (x1, y1), (x2, y2) = np.radians(xy.loc[[start, end], ["x", "y"]].to_numpy())
+    if not (xy["x"].abs().max() <= 180 and xy["y"].abs().max() <= 90):
+        return math.inf
+    angle = math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
+    return 2 * _EARTH_KM * math.asin(math.sqrt(angle))

@@ -1,0 +1,256 @@
+"""How far a network is outside its limits in a few critical steps, exactly and by estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from pandapower.auxiliary import pandapowerNet
+
+from gridplan import network, powerflow
+from gridplan.needs import _actions, _tree
+from gridplan.needs._actions import Action, Choice
+from gridplan.powerflow import Limits, Options, Profiles
+
+RATED = ("line", "trafo", "trafo3w")
+VOLTAGE_UNIT, LOADING_UNIT = 0.01, 10.0  # 1 % of voltage weighs as much as 10 % of loading
+_UNSOLVED = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A network in the critical steps.
+
+    Parameters
+    ----------
+    net, tree
+        The network and its supply tree.
+    voltage
+        Complex voltages [pu]; (steps, buses).
+    loading
+        Loadings [%]; (steps, elements), columns (element, element_id); those without a rating are left out.
+    low, high, over
+        Excess beyond the limits, in the units above; the shapes of `voltage` and `loading`.
+    failed
+        Steps without a solution.
+    """
+
+    net: pandapowerNet
+    tree: _tree.Tree
+    voltage: pd.DataFrame
+    loading: pd.DataFrame
+    low: np.ndarray
+    high: np.ndarray
+    over: np.ndarray
+    failed: int
+
+    @cached_property
+    def size(self) -> np.ndarray:
+        """Magnitude of the voltages [pu]."""
+        return np.abs(self.voltage.to_numpy())
+
+    @cached_property
+    def excess(self) -> float:
+        """One number for all violations; 0 if there is none."""
+        return float(self.low.sum() + self.high.sum() + self.over.sum()) + _UNSOLVED * self.failed
+
+    @cached_property
+    def violations(self) -> dict[tuple[str, int, str], tuple[float, float]]:
+        """Excess summed over the steps and worst value, by element, number and kind."""
+        found = {}
+        size = self.size
+        for kind, excess, worst in (("undervoltage", self.low, np.fmin), ("overvoltage", self.high, np.fmax)):
+            for at in np.flatnonzero(excess.sum(axis=0)):
+                key = ("bus", int(self.voltage.columns[at]), kind)
+                found[key] = float(excess[:, at].sum()), float(worst.reduce(size[:, at]))
+        for at in np.flatnonzero(self.over.sum(axis=0)):
+            element, number = self.loading.columns[at]
+            value = float(np.nanmax(self.loading.to_numpy()[:, at]))
+            found[element, int(number), "overload"] = float(self.over[:, at].sum()), value
+        return found
+
+
+@dataclass(eq=False)
+class Year:
+    """One year that is to be cured: its network, its steps, and which of them are critical.
+
+    Parameters
+    ----------
+    net, profiles
+        With the measures of earlier years.
+    limits, options
+        What counts as a violation, and how power flows are solved.
+    choice
+        What may be built.
+    critical
+        Positions of the critical steps; they grow as whole years are verified.
+    """
+
+    net: pandapowerNet
+    profiles: Profiles
+    limits: Limits
+    options: Options
+    choice: Choice
+    critical: list[int] = field(default_factory=list)
+    evaluations: int = 0
+    verifications: int = 0
+    _known: dict[tuple, State] = field(default_factory=dict)
+    _verified: dict[tuple, pd.DataFrame] = field(default_factory=dict)
+    _lines: dict[int, list[Action]] = field(default_factory=dict)
+
+    def line_actions(self, line: int) -> list[Action]:
+        """Parallel lines and larger conductors for a line as it is before this year's measures."""
+        if line not in self._lines:
+            self._lines[line] = list(_actions.line_actions(self.net, line, self.choice))
+        return self._lines[line]
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """Coordinates of the buses."""
+        return network.coordinates(self.net)
+
+    def state(self, actions: tuple[Action, ...]) -> State:
+        """Solve the critical steps with some measures built."""
+        key = (actions, len(self.critical))
+        if key not in self._known:
+            self.evaluations += 1
+            self._known[key] = self._solve(actions)
+        return self._known[key]
+
+    def verify(self, actions: tuple[Action, ...]) -> pd.DataFrame:
+        """Violations of the whole year with some measures built; the worst steps of each become critical."""
+        if actions not in self._verified:
+            self.verifications += 1
+            self._verified[actions] = self._whole(actions)
+        return self._verified[actions]
+
+    def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
+        net = _actions.apply(self.net, actions, self.choice)
+        table = powerflow.violations(
+            powerflow.run(net, self.profiles, keep="statistics", limits=self.limits, options=self.options)
+        )
+        solved = table[~table["kind"].isin(["no solution", "no supply", "no rating"])]
+        found = self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))
+        new = pd.Series(found).value_counts().index.difference(self.critical, sort=False)
+        self.critical += [int(step) for step in new[:12]]
+        return table
+
+    def _solve(self, actions: tuple[Action, ...]) -> State:
+        net = _actions.apply(self.net, actions, self.choice)
+        time = pd.date_range("2000-01-01", periods=len(self.critical), freq="h")  # any: the steps need not follow each other
+        shapes = self.profiles.shapes.iloc[self.critical].set_axis(time, axis=0)
+        options = Options(trafo_model=self.options.trafo_model, angles=True)
+        result = powerflow.run(net, Profiles(time, shapes, self.profiles.elements), options=options)
+        angle = np.radians(result.va_degree.to_numpy(float))
+        size = result.vm_pu.to_numpy(float)
+        tables = {element: getattr(result, f"{element}_loading_percent") for element in RATED}
+        loading = pd.concat({e: t for e, t in tables.items() if t.shape[1]}, axis=1) if any(len(net[e]) for e in RATED) else None
+        loading = pd.DataFrame(index=time) if loading is None else loading
+        loading = loading.loc[:, ~np.isinf(loading.to_numpy(float)).any(axis=0)].astype(float)
+        limit = [self._limit(element) for element, _ in loading.columns]
+        return State(
+            net=net,
+            tree=_tree.build(net),
+            voltage=pd.DataFrame(size * np.exp(1j * angle), index=time, columns=result.vm_pu.columns),
+            loading=loading,
+            low=low(size, self.limits),
+            high=high(size, self.limits),
+            over=np.nan_to_num(np.maximum(loading.to_numpy() - np.array(limit), 0.0)) / LOADING_UNIT,
+            failed=int((~result.converged).sum()),
+        )
+
+    def _limit(self, element: str) -> float:
+        return self.limits.line_loading_max_percent if element == "line" else self.limits.trafo_loading_max_percent
+
+
+def low(size: np.ndarray, limits: Limits) -> np.ndarray:
+    """Return by how much voltages are too low, in units of 1 %."""
+    return np.nan_to_num(np.maximum(limits.vm_min_pu - size, 0.0)) / VOLTAGE_UNIT
+
+
+def high(size: np.ndarray, limits: Limits) -> np.ndarray:
+    """Return by how much voltages are too high, in units of 1 %."""
+    return np.nan_to_num(np.maximum(size - limits.vm_max_pu, 0.0)) / VOLTAGE_UNIT
+
+
+def estimate(state: State, action: Action, built: Action | None, year: Year) -> float:
+    """Fall of the excess that a measure brings if currents stay as they are; NaN where there is no simple estimate.
+
+    A line's drop shrinks with its impedance, a tap moves all voltages behind it; only the voltages of the buses behind the
+    element, and the loading of a line itself, are looked at.
+    """
+    shift, relief = _shift(state, action, built, year)
+    if shift is None:
+        return float("nan")
+    behind = state.tree.below.get((action.element, action.element_id), frozenset())
+    at = state.voltage.columns.get_indexer(list(behind))
+    size = state.size[:, at] + shift[:, None]
+    gain = state.low[:, at].sum() + state.high[:, at].sum() - low(size, year.limits).sum() - high(size, year.limits).sum()
+    return float(gain + relief)
+
+
+def _shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray | None, float]:
+    """Change of the voltage behind an element [pu], (steps,), and fall of the excess of its loading."""
+    if action.kind == _actions.TAP:
+        row = state.net.trafo.loc[action.element_id]
+        before, after = (
+            1 + (p - row["tap_neutral"]) * row["tap_step_percent"] / 100 for p in (row["tap_pos"], action.setting)
+        )
+        ratio = before / after if row["tap_side"] == "hv" else after / before
+        return np.abs(state.voltage[int(row["lv_bus"])].to_numpy()) * (ratio - 1), 0.0
+    if action.kind in {_actions.PARALLEL, _actions.REPLACED} and (built is None or built.kind in _CONDUCTORS):
+        return _line_shift(state, action, built, year)
+    return None, 0.0
+
+
+_CONDUCTORS = (_actions.PARALLEL, _actions.REPLACED)
+
+
+def _line_shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray, float]:
+    impedance, before = _circuits(year, action.element_id, built)
+    new_impedance, after = _circuits(year, action.element_id, action)
+    upper, lower = _ends(state, action.element_id)
+    start, end = (state.voltage[bus].to_numpy() for bus in (upper, lower))
+    shift = np.abs(start - (start - end) * new_impedance / impedance) - np.abs(end)
+    share, rating = before[0]
+    own = ("line", action.element_id)
+    if own not in state.loading.columns:
+        return shift, 0.0
+    current = state.loading[own].to_numpy() / 100 * rating / share
+    limit = year.limits.line_loading_max_percent
+    excess = [
+        sum(np.nansum(np.maximum(100 * current * s / r - limit, 0.0)) for s, r in parts) / LOADING_UNIT for parts in (before, after)
+    ]
+    return shift, float(excess[0] - excess[1])
+
+
+def _circuits(year: Year, line: int, action: Action | None) -> tuple[complex, list[tuple[float, float]]]:
+    """Impedance of a line with a measure built [ohm/km], and share of the current and rating [kA] of its circuits."""
+    row = year.net.line.loc[line]
+    old = complex(row["r_ohm_per_km"], row["x_ohm_per_km"]) / row["parallel"]
+    rating = float(row["max_i_ka"] * row["df"] * row["parallel"])
+    if action is None:
+        return old, [(1.0, rating)]
+    data = year.choice.row(action.measure)
+    new = complex(data["r_ohm_per_km"], data["x_ohm_per_km"]) / action.setting
+    new_rating = float(data["max_i_ka"]) * action.setting
+    if action.kind == _actions.REPLACED:
+        return new, [(1.0, new_rating)]
+    return old * new / (old + new), [(abs(new / (old + new)), rating), (abs(old / (old + new)), new_rating)]
+
+
+def _ends(state: State, line: int) -> tuple[int, int]:
+    """Upper and lower bus of a line."""
+    row = state.net.line.loc[line]
+    ends = int(row["from_bus"]), int(row["to_bus"])
+    behind = state.tree.below.get(("line", line), frozenset())
+    return ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
+
+
+def describe(net: pandapowerNet, key: tuple[str, int, str], value: float) -> str:
+    """Put a violation into words: ``undervoltage at bus 231 (Bus 17), 0.914 pu``."""
+    element, number, kind = key
+    unit = f"{value:.4f} pu" if element == "bus" else f"{value:.1f} %"
+    return f"{kind} at {network.display_name(net, element, number)}, {unit}"

@@ -1,0 +1,257 @@
+"""Find measures that cure a year: candidates, greedy choice, thinning out, and the proof for small cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from gridplan import network
+from gridplan.needs import _actions, _judge
+from gridplan.needs._actions import Action
+from gridplan.needs._judge import State, Year
+
+Actions = tuple[Action, ...]
+_CHEAP = 0.05  # kEUR; so that what costs nothing can be weighed too
+_GAIN = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Cure:
+    """What was found for one year.
+
+    Parameters
+    ----------
+    actions
+        Measures, in the order of their choice.
+    proofs
+        For each, the violation that returns without it (None: it was not thinned out because something is left).
+    left
+        Violations that remain (table of :func:`gridplan.powerflow.violations`).
+    proven
+        Whether every cheaper combination of the candidates was tried and failed.
+    """
+
+    actions: Actions
+    proofs: dict[Action, str | None]
+    left: pd.DataFrame
+    proven: bool
+
+
+def cure(year: Year, search: Any) -> Cure:
+    """Cheapest measures that leave no violation in any step of a year, as far as they can be found."""
+    left = year.verify(())
+    if not _curable(left):
+        return Cure((), {}, left, proven=left.empty)
+    start = year.state(())
+    pool = _pool(start, year)
+    actions, left = _greedy(year, search)
+    if _curable(left):
+        return Cure(actions, dict.fromkeys(actions), left, proven=False)
+    cheapest, proven = _exact(year, pool, actions, search.exact)
+    actions = _thin(year, cheapest, pool)
+    proofs = {action: _proof(year, actions, action) for action in actions}
+    return Cure(actions, proofs, year.verify(actions), proven)
+
+
+def _curable(left: pd.DataFrame) -> bool:
+    """Whether a table holds violations that measures can be aimed at."""
+    return bool((~left["kind"].isin(["no solution", "no supply", "no rating"])).any())
+
+
+def cost(actions: Actions) -> float:
+    """Sum of the costs [kEUR]."""
+    return sum(action.capex_keur for action in actions)
+
+
+def with_action(actions: Actions, action: Action) -> Actions:
+    """Add a measure, in place of another one at the same place."""
+    return (*(a for a in actions if a.slot != action.slot), action)
+
+
+def _greedy(year: Year, search: Any) -> tuple[Actions, pd.DataFrame]:
+    """Build, again and again, what lowers the excess most for its cost, until the whole year holds."""
+    actions: Actions = ()
+    while True:
+        state = year.state(actions)
+        if state.excess == 0:
+            left = year.verify(actions)
+            if not _curable(left) or year.state(actions).excess == 0:
+                return actions, left
+            continue
+        best = _best(year, actions, search) if len(actions) < search.steps else None
+        if best is None:
+            return actions, year.verify(actions)
+        actions = best
+
+
+def _best(year: Year, actions: Actions, search: Any) -> Actions | None:
+    """Cheapest next measure that cures everything, or else the one with the largest gain for its cost."""
+    state = year.state(actions)
+    options = []
+    for action in _shortlist(year, actions, search.shortlist):
+        new = with_action(actions, action)
+        gain = state.excess - year.state(new).excess
+        extra = max(cost(new) - cost(actions), _CHEAP)
+        if gain > _GAIN * state.excess:
+            options.append((year.state(new).excess > 0, extra if year.state(new).excess == 0 else -gain / extra, new))
+    return min(options, key=lambda option: option[:2])[2] if options else None
+
+
+def _shortlist(year: Year, actions: Actions, length: int) -> list[Action]:
+    """Candidates worth a power flow: those without an estimate, and the best by estimate, both per cost and as such."""
+    state = year.state(actions)
+    built = {action.slot: action for action in actions}
+    slots = _pool(state, year)
+    rows = []
+    for action in (a for options in slots.values() for a in options if a not in actions):
+        there = built.get(action.slot)
+        extra = max(action.capex_keur - (there.capex_keur if there else 0.0), _CHEAP)
+        rows.append((action, extra, _judge.estimate(state, action, there, year)))
+    table = pd.DataFrame(rows, columns=["action", "extra", "gain"]).astype({"extra": float, "gain": float})
+    known = table[table["gain"] > 0]
+    ratio = known.assign(ratio=known["gain"] / known["extra"]).nlargest(length, "ratio")
+    chosen = pd.concat([table[table["gain"].isna()], ratio, known.nlargest(max(length // 2, 1), "gain")])
+    return list(dict.fromkeys(chosen["action"]))
+
+
+def _pool(state: State, year: Year) -> dict[tuple, list[Action]]:
+    """All candidates for the violations of a state, by place."""
+    slots: dict[tuple, list[Action]] = {}
+    for action in dict.fromkeys(_candidates(state, year)):
+        slots.setdefault(action.slot, []).append(action)
+    return slots
+
+
+def _candidates(state: State, year: Year) -> Iterator[Action]:
+    """Measures on the ways to what is outside its limits."""
+    found = state.violations
+    lines, trafos = set(), set()
+    for element, number, _ in found:
+        if element == "bus":
+            hops = state.tree.path(number)
+            lines |= {hop.element_id for hop in hops if hop.element == "line"}
+            trafos |= {hop.element_id for hop in hops if hop.element == "trafo"}
+        elif element == "line":
+            lines.add(number)
+    overloaded = {number for element, number, _ in found if element == "trafo"}
+    present = set(year.net.trafo.index)  # what this year's measures added is no place for another one
+    for line in sorted(lines & set(year.net.line.index)):
+        yield from year.line_actions(line)
+    for trafo in sorted(trafos & present):
+        yield from _actions.tap_actions(year.net, trafo, year.choice)
+    for trafo in sorted(overloaded & present):
+        yield from _actions.transformer_actions(year.net, trafo, year.choice)
+    yield from _rerouted(state, year, found)
+
+
+def _rerouted(state: State, year: Year, found: dict[tuple[str, int, str], tuple[float, float]]) -> Iterator[Action]:
+    """Regulators and new feeder sections on the way to the worst violation of each feeder."""
+    heads = network.feeder_heads(state.net)
+    bars = dict(zip(heads["area"], heads["bus"], strict=True))
+    areas = network.areas(state.net).set_index("bus")["area"]
+    worst: dict[tuple[str, str], tuple[float, int]] = {}
+    for (element, number, kind), (excess, _) in found.items():
+        bus = number if element == "bus" else _lower(state, element, number)
+        if bus in areas.index:
+            key = (areas[bus], kind)
+            worst[key] = max(worst.get(key, (0.0, -1)), (excess, bus))
+    for (area, kind), (_, bus) in sorted(worst.items()):
+        added = set(state.net.line.index) - set(year.net.line.index)
+        path = [hop for hop in state.tree.path(bus) if hop.element != "line" or hop.element_id not in added]
+        yield from _actions.feeder_actions(state.net, path, int(bars[area]), year.choice, year.places)
+        if kind != "overload":
+            for hop in _regulated(state, path, kind):
+                yield from _actions.regulator_actions(state.net, hop, year.choice, boost=kind == "undervoltage")
+
+
+def _lower(state: State, element: str, number: int) -> int:
+    """Bus behind an overloaded element."""
+    behind = [hop.lower for hop in state.tree.above.values() if (hop.element, hop.element_id) == (element, number)]
+    return behind[0] if behind else -1
+
+
+def _regulated(state: State, path: list, kind: str) -> list:
+    """Lines at whose upstream end a regulator may stand: the head, the first bus that is outside, and one half-way between."""
+    lines = [hop for hop in path if hop.element == "line" and (hop.element, hop.element_id) in state.tree.single]
+    excess = (state.low if kind == "undervoltage" else state.high).sum(axis=0)
+    outside = [i for i, hop in enumerate(lines) if excess[state.voltage.columns.get_loc(hop.lower)] > 0]
+    if not outside:
+        return []
+    return [lines[i] for i in sorted({0, outside[0] // 2, outside[0]})]
+
+
+def _thin(year: Year, actions: Actions, pool: dict[tuple, list[Action]]) -> Actions:
+    """Take away what is not needed and make smaller what may be smaller, dearest first, until nothing changes."""
+    changed = True
+    while changed:
+        changed = False
+        for action in sorted(actions, key=lambda a: -a.capex_keur):
+            smaller = _smaller(year, actions, action, pool)
+            if smaller is not None:
+                actions, changed = smaller, True
+                break
+    return actions
+
+
+def _smaller(year: Year, actions: Actions, action: Action, pool: dict[tuple, list[Action]]) -> Actions | None:
+    """Cheapest way to do without a measure or with a smaller one at its place; None if there is none."""
+    cheaper = [a for a in pool.get(action.slot, []) if a.capex_keur < action.capex_keur]
+    for option in [None, *sorted(cheaper, key=lambda a: a.capex_keur)]:
+        new = tuple(a for a in (option if a is action else a for a in actions) if a is not None)
+        if holds(year, new):
+            return new
+    return None
+
+
+def holds(year: Year, actions: Actions) -> bool:
+    """Whether no step of the year is outside limits: first the critical steps, then all."""
+    return year.state(actions).excess == 0 and not _curable(year.verify(actions)) and _solved(year, actions)
+
+
+def _solved(year: Year, actions: Actions) -> bool:
+    return not (year.verify(actions)["kind"] == "no solution").any()
+
+
+def _proof(year: Year, actions: Actions, action: Action) -> str | None:
+    """Violation that returns when a measure is taken away."""
+    without = tuple(a for a in actions if a is not action)
+    if year.state(without).excess == 0:
+        year.verify(without)  # makes the step in which it returns critical
+    state = year.state(without)
+    if state.failed:
+        return "no solution of the power flow"
+    found = state.violations
+    if not found:
+        return None
+    key = max(found, key=lambda k: found[k][0])
+    return _judge.describe(state.net, key, found[key][1])
+
+
+def _exact(year: Year, pool: dict[tuple, list[Action]], actions: Actions, budget: int) -> tuple[Actions, bool]:
+    """Try every cheaper combination, the cheapest first, if there are not too many of them."""
+    combinations = _cheaper(pool, cost(actions), budget)
+    if combinations is None:
+        return actions, False
+    for combination in combinations:
+        if holds(year, combination):
+            return combination, True
+    return actions, True
+
+
+def _cheaper(pool: dict[tuple, list[Action]], bound: float, budget: int) -> list[Actions] | None:
+    """Combinations of at most one measure a place that cost less than `bound`, by cost; None if more than `budget`."""
+    found: list[tuple[float, Actions]] = [(0.0, ())]
+    for options in pool.values():
+        grown = [
+            (total + action.capex_keur, (*chosen, action))
+            for total, chosen in found
+            for action in options
+            if total + action.capex_keur < bound - 1e-9
+        ]
+        found += grown
+        if len(found) > budget:
+            return None
+    return [chosen for _, chosen in sorted(found, key=lambda item: item[0])]
