@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
-from gridplan import figures, performance, powerflow
+from gridplan import figures, futures, hosting, performance, powerflow
+from gridplan.figures import futures as future_figures
+from gridplan.figures import hosting as hosting_figures
 from gridplan.figures import maps, operation, sentences
 from gridplan.powerflow import Limits, Profiles
+from gridplan.study import Study
 
 if TYPE_CHECKING:
     from pandapower.auxiliary import pandapowerNet
@@ -59,13 +62,15 @@ class Explorer(widgets.VBox):
     def _redraw(self, _change: object = None) -> None:
         values = {name: control.value for name, control in self.controls.items()}
         try:
-            self.shown, self.fault = tuple(self.model(**values)), ""
-        except Exception as fault:  # noqa: BLE001 - inside observe it would reach the log only, and the reader would see old results
-            self.shown, self.fault = (), f"{type(fault).__name__}: {fault}"
+            shown = tuple(self.model(**values))
+            screen, fault = tuple(_display(output) for output in shown), ""
+        except Exception as error:  # noqa: BLE001 - inside observe it would reach the log only, and the reader would see old results
+            shown, screen, fault = (), (), f"{type(error).__name__}: {error}"
+        self.shown, self.fault = shown, fault
         self._alert.value = (
             f'<div role="alert" style="white-space:pre-wrap">{html.escape(self.fault)}</div>' if self.fault else ""
         )
-        self._screen.outputs = tuple(_display(output) for output in self.shown)
+        self._screen.outputs = screen
 
 
 def _display(output: Any) -> dict[str, Any]:
@@ -160,6 +165,94 @@ def _today(  # noqa: PLR0913 - one argument a control
         drawn = maps.voltage(where, buses, column, band, title=sentences.voltage_title(key, bounds))
     cards = figures.Cards(sentences.operation_cards(key, bounds))
     return [sentences.verdict(key, when=when), cards, dataclasses.replace(drawn, name="what-if")]
+
+
+def adoption(study: Study, net: pandapowerNet, bounds: Limits, scenario: str, years: Sequence[int]) -> Explorer:
+    """Explore in which year the limits are first left when more or fewer customers take up each technology.
+
+    Parameters
+    ----------
+    study, net
+        As for :func:`gridplan.futures.cases`; not changed.
+    bounds
+        Limits.
+    scenario
+        Scenario to start from.
+    years
+        Years that are computed.
+    """
+    technologies = study.table("technologies").set_index("technology")["label"]
+    used = study.table("adoption").loc[lambda table: table["scenario"] == scenario, "technology"].unique()
+    controls = {name: slider(technologies[name], 100, (0, 200), 10, "% of the scenario") for name in used}
+    return Explorer(functools.partial(_adoption, study, net, bounds, scenario, tuple(years)), controls)
+
+
+def _adoption(
+    study: Study, net: pandapowerNet, bounds: Limits, scenario: str, years: Sequence[int], **percent: float
+) -> list[Any]:
+    table = study.table("adoption")
+    table = table[table["scenario"] == scenario]
+    start, share = table["start_percent"], table["technology"].map(percent) / 100
+    pace = start + share * (table["saturation_percent"] - start)
+    changed = table.assign(saturation_percent=pace.clip(lower=start + 1e-6, upper=100))
+    altered = dataclasses.replace(study, tables={**study.tables, "adoption": changed})
+    outlook = performance.outlook(futures.cases(altered, net, [scenario], years=years), bounds)
+    drawn = future_figures.outlook(outlook, (bounds.vm_min_pu, bounds.vm_max_pu), bounds.line_loading_max_percent)
+    shown = outlook.drop(columns=["scenario", "export_mwh", "losses_mwh"]).astype({"year": str})
+    words = "Worst quarter-hour of each year; hours outside limits."
+    return [dataclasses.replace(drawn, name="what-if"), figures.Table(shown, "what-if-years", "The years one by one", words)]
+
+
+def hosting_capacity(net: pandapowerNet, areas: pd.DataFrame, bounds: Limits) -> Explorer:
+    """Explore how much generation each station takes under other limits and controls, at one state of the network.
+
+    Parameters
+    ----------
+    net
+        Network; not changed.
+    areas
+        `bus`, `area`.
+    bounds
+        Limits to start with.
+    """
+    controls = {
+        "load_percent": slider("Load", 20, (0, 100), 5, "% of the peaks"),
+        "pv_percent": slider("Generation in place", 100, (0, 200), 10, "%"),
+        "vm_max_pu": slider("Highest voltage", bounds.vm_max_pu, (1.01, 1.1), 0.005, "pu"),
+        "loading_percent": slider("Highest loading", bounds.line_loading_max_percent, (40, 120), 5, "%"),
+        "control": choice("Reactive power", list(CONTROLS)),
+    }
+    return Explorer(functools.partial(_hosting, net, areas), controls)
+
+
+CONTROLS = {
+    "none (power factor 1)": hosting.Control(),
+    "power factor 0.95, absorbing": hosting.Control(power_factor=0.95),
+    "volt-var, IEEE 1547 category B": hosting.Control(volt_var="B"),
+}
+"""Reactive power of new plants, by the words of the explorer."""
+
+
+def _hosting(  # noqa: PLR0913 - what is fixed, then one argument a control
+    net: pandapowerNet,
+    areas: pd.DataFrame,
+    *,
+    load_percent: float,
+    pv_percent: float,
+    vm_max_pu: float,
+    loading_percent: float,
+    control: str,
+) -> list[Any]:
+    changed = performance.scaled(net, load_percent=load_percent, pv_percent=pv_percent)
+    momentary = Limits(0.9, vm_max_pu, loading_percent, loading_percent)
+    limits = hosting.Limits(momentary=momentary)
+    places = hosting.places(changed, areas)
+    table = hosting.capacity(changed, hosting.Connection(control=CONTROLS[control]), buses=places, limits=limits)
+    title = sentences.hosting_title(table)
+    caption = f"Largest plant at each station by itself, with {load_percent:g} % of the load peaks and {control}."
+    where = maps.Map(**performance.geometry(changed))
+    drawn = hosting_figures.capacity_map(where, table, title=title, caption=caption)
+    return [dataclasses.replace(drawn, name="what-if")]
 
 
 def series(profiles: Profiles) -> Explorer:

@@ -7,7 +7,7 @@ by :func:`failed_hours`; it never counts as a step within limits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,21 @@ from pandapower.auxiliary import pandapowerNet
 
 from gridplan import network, powerflow
 from gridplan.errors import ParameterError, Problem
+from gridplan.futures import Case
 from gridplan.powerflow import Limits, PowerFlow, Profiles
+
+OUTLOOK = (
+    "peak_load_mw",
+    "export_mwh",
+    "losses_mwh",
+    "vm_min_pu",
+    "vm_max_pu",
+    "line_loading_percent",
+    "trafo_loading_percent",
+    "outside_h",
+    "failed_h",
+)
+"""The key figures that are followed over the years."""
 
 
 def limits(assumptions: Mapping[str, float]) -> Limits:
@@ -424,6 +438,29 @@ def outside(steps: pd.DataFrame, bounds: Limits) -> pd.Series:
     lines_over = steps["line_loading_max_percent"] > bounds.line_loading_max_percent
     three = steps["trafo3w_loading_max_percent"] > bounds.trafo_loading_max_percent
     return voltage | lines_over | three | (steps["trafo_loading_max_percent"] > bounds.trafo_loading_max_percent)
+
+
+def outlook(cases: Iterable[Case], bounds: Limits) -> pd.DataFrame:
+    """Return the key figures of several years and scenarios.
+
+    Parameters
+    ----------
+    cases
+        Networks and time series, from :func:`gridplan.futures.cases`.
+    bounds
+        Voltage band and loading limits.
+
+    Returns
+    -------
+    pd.DataFrame
+        `scenario`, `year`, `peak_load_mw` [MW], `export_mwh`, `losses_mwh` [MWh], `vm_min_pu`, `vm_max_pu` [pu],
+        `line_loading_percent`, `trafo_loading_percent` [%], `outside_h` and `failed_h` [h].
+    """
+    rows = []
+    for case in cases:
+        key = key_figures(case.net, powerflow.run(case.net, case.profiles, keep="statistics"), bounds)
+        rows.append({"scenario": case.scenario, "year": case.year, **{name: getattr(key, name) for name in OUTLOOK}})
+    return pd.DataFrame(rows, columns=["scenario", "year", *OUTLOOK])
 
 
 def profile_summary(net: pandapowerNet, profiles: Profiles) -> pd.DataFrame:

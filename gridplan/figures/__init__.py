@@ -1,7 +1,22 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import maps, operation, sentences, theme
+from gridplan.figures import futures, hosting, maps, operation, sentences, theme
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
-__all__ = ["Card", "Cards", "Figure", "Map", "Table", "Text", "maps", "number", "operation", "prose", "sentences", "theme"]
+__all__ = [
+    "Card",
+    "Cards",
+    "Figure",
+    "Map",
+    "Table",
+    "Text",
+    "futures",
+    "hosting",
+    "maps",
+    "number",
+    "operation",
+    "prose",
+    "sentences",
+    "theme",
+]

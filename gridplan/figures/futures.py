@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table, number
+from gridplan.figures.sentences import listed
 
 BELOW = {"yanchor": "top", "x": 0}
 """Legend under the panels, whose titles need the place above."""
@@ -144,3 +145,49 @@ def difference(table: pd.DataFrame, a: str, b: str) -> Table:
     caption = f"First scenario: {a}; second: {b}. Differences are second less first."
     digits = dict.fromkeys(("value_a", "value_b", "difference"), 1)
     return Table(shown, "difference-of-scenarios", f"How {b} differs from {a}", caption, digits=digits, rows=40)
+
+
+def outlook(table: pd.DataFrame, band: tuple[float, float], loading: float) -> Figure:
+    """Draw how voltage and loading go over the years against their limits, a colour for each scenario.
+
+    Parameters
+    ----------
+    table
+        `scenario`, `year`, `vm_min_pu`, `vm_max_pu` [pu], `line_loading_percent`, `trafo_loading_percent` [%], `outside_h` [h].
+    band
+        Lowest and highest voltage allowed [pu].
+    loading
+        Highest loading allowed [%].
+    """
+    words = ("Lowest and highest voltage [pu]", "Highest loading of a transformer or line [%]")
+    panels = make_subplots(1, 2, subplot_titles=words, horizontal_spacing=0.1)
+    loads = table.assign(loading=table[["line_loading_percent", "trafo_loading_percent"]].max(axis=1))
+    for scenario, colour in theme.colour_of(list(table["scenario"].unique())).items():
+        here = loads[loads["scenario"] == scenario]
+        style = {"x": here["year"], "mode": "lines+markers", "line": {"color": colour, "width": 2.2}, "marker": {"size": 6}}
+        style |= {"name": theme.text(scenario), "legendgroup": scenario}
+        for column, shown in (("vm_max_pu", True), ("vm_min_pu", False)):
+            panels.add_trace(go.Scatter(y=here[column], showlegend=shown, **style), row=1, col=1)
+        panels.add_trace(go.Scatter(y=here["loading"], showlegend=False, **style), row=1, col=2)
+    limit = {"line": {"color": theme.BAD, "width": 1, "dash": "dash"}}
+    for value in band:
+        panels.add_hline(y=value, row=1, col=1, **limit)
+    panels.add_hline(y=loading, row=1, col=2, **limit)
+    panels.update_xaxes(tickformat="d")
+    panels.update_yaxes(tickformat=".2f", col=1)
+    panels.update_annotations(font={"size": 13, "color": theme.INK})
+    panels.update_layout(height=400, margin={"t": 110}, legend={"y": 1.12})
+    caption = "The worst quarter-hour of each year; dashed: limits."
+    return Figure(panels, "outlook", outlook_title(table), caption, outlook_title(table) + ".", table)
+
+
+def outlook_title(table: pd.DataFrame) -> str:
+    """Say in which year each scenario first leaves the limits."""
+    out = table[(table["outside_h"] > 0) | (table["failed_h"] > 0)]
+    if out.empty:
+        return f"The network stays inside its limits until {table['year'].max()}"
+    first = out.groupby("scenario", sort=False)["year"].min()
+    inside = [name for name in table["scenario"].unique() if name not in first.index]
+    parts = [f"{theme.text(name)} in {year}" for name, year in first.items()]
+    rest = f"; {theme.text(listed(inside))} not until {table['year'].max()}" if inside else ""
+    return f"The network leaves its limits: {listed(parts, most=4)}{rest}"

@@ -265,3 +265,21 @@ def trust(diagnosis: pd.DataFrame, profiles: pd.DataFrame, assumptions: pd.DataF
             ]
         )
     )
+
+
+def hosting_title(table: pd.DataFrame) -> str:
+    """Say how much the stations take, and what mostly ends it.
+
+    Parameters
+    ----------
+    table
+        `hosting_mw` [MW] and `limit` by bus, from :func:`gridplan.hosting.capacity`.
+    """
+    if table.empty:
+        return "No station to judge"
+    power, limit = table["hosting_mw"], table["limit"].value_counts()
+    if (limit.index[0] == "already violated") and limit.iloc[0] == len(table):
+        return "Nothing more can be connected: a limit is violated already"
+    share = number(100 * limit.iloc[0] / len(table), 0)
+    spread = f"{number(power.min(), 1)} to {number(power.max(), 1)} MW"
+    return f"Stations take {spread} each; {limit.index[0]} ends it at {share} % of them"

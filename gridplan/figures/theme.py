@@ -72,7 +72,12 @@ def template() -> go.layout.Template:
             "font": {"family": FONT, "size": 13, "color": INK},
             "title": {
                 "font": {"size": 16, "color": INK},
-                **{"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"},
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": 1,
+                "yref": "container",
+                "yanchor": "top",
                 "pad": {"t": 14},
             },
             "colorway": list(CATEGORIES),

@@ -20,7 +20,6 @@ _SETTLED_PU = 1e-6  # two successive voltages at a controlled plant that differ 
 _MAX_ROUNDS = 60
 _FIRST_DAMPING = 0.5
 _MAX_GAIN = 100.0
-_SMALL = 512  # columns for which starting threads takes longer than they save
 
 
 class Plants(NamedTuple):
@@ -191,8 +190,7 @@ def _send(
         demand = demand._replace(**_added(known, "q", (place, rows + len(place), 1.0 / model.base_mva)))
         parts.append(q_mvar)
     extended = replace(model, demand=demand)
-    options = batch.options if len(steps) > _SMALL else replace(batch.options, threads=1)
-    readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), options)
+    readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), batch.options)
     _run._blank(extended, readings)
     return readings, readings.method == _kernel.FAILED
 

@@ -17,7 +17,8 @@ from gridplan.hosting._choices import Limits
 from gridplan.hosting._judge import CURTAILMENT, KINDS, Judge, Verdict, assess, judge
 
 _FEW = 200  # steps that are all taken as critical
-_SEEDS = 2  # critical units taken from each ranking at the start
+_SEEDS = 2  # steps of each ranking that are critical from the start
+_LIKELY = 100  # one step in so many of each ranking is judged before all are
 _ROUND = 3  # rungs tried at once
 _MOST_ROWS = 64  # paths side by side in a chunk
 
@@ -59,8 +60,8 @@ class Search:
         Unit of time that must be judged as a whole, of each step: the step itself, or its week; (steps,).
     active
         Steps in which a plant can have power.
-    seeds
-        Units that are critical from the start.
+    seeds, likely
+        Units that are critical from the start, and those among which most of the other critical ones are.
     """
 
     batch: Batch
@@ -70,6 +71,7 @@ class Search:
     unit: np.ndarray
     active: np.ndarray
     seeds: np.ndarray
+    likely: np.ndarray
 
 
 def rungs(upper: int) -> np.ndarray:
@@ -94,9 +96,9 @@ def begin(batch: Batch, limits: Limits, paths: Paths, ladder: np.ndarray) -> tup
         extremes.append(solved.extreme)
         base_vm += [solved.vm] if keep_vm else []
     power = batch.shapes.max(axis=0)
-    seeds = _seeds(np.concatenate(extremes, axis=1), power, units)
+    seeds, likely = (_foremost(np.concatenate(extremes, axis=1), power, units, n) for n in (_SEEDS, len(steps) // _LIKELY))
     full = replace(plain, base_vm=np.concatenate(base_vm, axis=1)) if keep_vm else plain
-    return Search(batch, full, paths, ladder, units, power > 0, seeds), verdict
+    return Search(batch, full, paths, ladder, units, power > 0, seeds, likely), verdict
 
 
 def _weeks(batch: Batch) -> np.ndarray:
@@ -104,14 +106,12 @@ def _weeks(batch: Batch) -> np.ndarray:
     return (hours // (7 * 24)).astype(int)
 
 
-def _seeds(extremes: np.ndarray, power: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Units in which plants have much power while the network is high, low or full already."""
+def _foremost(extremes: np.ndarray, power: np.ndarray, units: np.ndarray, count: int) -> np.ndarray:
+    """Units of the first steps when ranked by plants' power while the network is high, low or full already."""
     share = power / max(float(power.max()), 1e-12)
-    rankings = [
-        share,
-        *(np.nan_to_num(row, neginf=0.0, nan=0.0) / max(np.nanmax(np.abs(row), initial=1e-9), 1e-9) for row in extremes),
-    ]
-    best = [np.argsort(-(ranking + share), kind="stable")[:_SEEDS] for ranking in rankings]
+    known = np.where(np.isfinite(extremes), extremes, 0.0)
+    scaled = known / np.maximum(np.abs(known).max(axis=1, keepdims=True), 1e-9)
+    best = [np.argsort(-(ranking + share), kind="stable")[:count] for ranking in (share, *scaled)]
     return np.unique(units[np.concatenate(best)])
 
 
@@ -124,23 +124,41 @@ def run(search: Search, upper: np.ndarray) -> Answer:
         Highest level of each path, (paths,).
     """
     everything = np.unique(search.unit[search.active])
-    critical = everything if len(search.unit) <= _FEW else np.intersect1d(search.seeds, everything)
+    few = len(search.unit) <= _FEW
+    critical = everything if few else np.intersect1d(search.seeds, everything)
+    likely = np.intersect1d(search.likely, everything)
     answer = _empty(upper)
-    open_ = np.arange(len(upper))
-    while len(open_):
-        whole = len(critical) == len(everything)
-        _write(answer, open_, _climb(search, open_, answer.level[open_], critical, whole=whole))
-        if whole:
-            break
-        check = evaluate(search, open_, answer.level[open_], everything, whole=True)
-        kind = search.judge.binding(check)
-        cut = kind == CURTAILMENT
-        if cut.any():
-            _write(answer, open_[cut], _halve_all(search, open_[cut], answer.level[open_[cut]], everything))
-        missed = (kind >= 0) & ~cut
-        critical = np.union1d(critical, _units_violated(search, check.take(missed)))
-        open_ = open_[missed]
-    answer.curtailed[:] = _curtailed(search, answer.level, everything)
+    pending = np.arange(len(upper))
+    while len(pending):
+        open_ = pending
+        while len(open_):  # most of what the critical units miss is found among the likely ones, at little cost
+            _write(answer, open_, _climb(search, open_, answer.level[open_], critical, whole=few))
+            if few:
+                return _finished(search, answer, everything)
+            open_, critical = _missed(search, answer, open_, (likely, critical))
+        pending, critical = _missed(search, answer, pending, (everything, critical), whole=True)
+    return _finished(search, answer, everything)
+
+
+def _missed(
+    search: Search, answer: Answer, paths: np.ndarray, units: tuple[np.ndarray, np.ndarray], *, whole: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Paths whose answer violates a limit in units not seen so far, and the critical units with those added.
+
+    Where more energy is cut than allowed the answer is found at once: no single unit says it.
+    """
+    judged, critical = units
+    check = evaluate(search, paths, answer.level[paths], judged, whole=whole)
+    kind = search.judge.binding(check)
+    cut = kind == CURTAILMENT
+    if cut.any():
+        _write(answer, paths[cut], _halve_all(search, paths[cut], answer.level[paths[cut]], judged))
+    missed = (kind >= 0) & ~cut
+    return paths[missed], np.union1d(critical, _units_violated(search, check.take(missed)))
+
+
+def _finished(search: Search, answer: Answer, units: np.ndarray) -> Answer:
+    answer.curtailed[:] = _curtailed(search, answer.level, units)
     return answer
 
 

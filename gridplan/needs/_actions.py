@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandapower as pp
@@ -74,39 +76,40 @@ class Choice:
         rows = self.measures[self.measures["kind"].isin(kinds)]
         return rows if kv is None else rows[np.isclose(rows["vn_kv"].astype(float), kv)]
 
-    def row(self, measure: str) -> pd.Series:
-        """Row of one measure."""
-        return self.measures.loc[self.measures["measure"] == measure].iloc[0]
+    @cached_property
+    def by_name(self) -> dict[str, dict[str, Any]]:
+        """Rows by the name of the measure."""
+        return self.measures.set_index("measure", drop=False).to_dict("index")
 
 
 def apply(net: pandapowerNet, actions: Iterable[Action], choice: Choice) -> pandapowerNet:
     """Return the network after some measures, in their order; `net` is not changed."""
     after = pandapowerNet({key: value.copy() if key in _CHANGED else value for key, value in net.items()})
     for action in actions:
-        _APPLY[action.kind](after, action, choice.row(action.measure))
+        _APPLY[action.kind](after, action, choice.by_name[action.measure])
     return after
 
 
-def _parallel(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+def _parallel(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     line = net.line.loc[action.element_id]
     _new_line(net, action, data, (int(line["from_bus"]), int(line["to_bus"])))
 
 
-def _new_line(net: pandapowerNet, action: Action, data: pd.Series, ends: tuple[int, int]) -> None:
+def _new_line(net: pandapowerNet, action: Action, data: dict[str, Any], ends: tuple[int, int]) -> None:
     electrical = {name: float(data[name]) for name in ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka")}
     names = {"name": f"{action.kind}: {action.planned}", "std_type": action.measure}
     built = {"type": "cs" if data["kind"] == "cable" else "ol", "parallel": int(action.setting)}
     pp.create_line_from_parameters(net, *ends, action.length_km, **electrical, **names, **built)
 
 
-def _replace(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+def _replace(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     for column in ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka"):
         net.line.loc[action.element_id, column] = float(data[column])
     net.line.loc[action.element_id, "std_type"] = action.measure
     net.line.loc[action.element_id, "parallel"] = int(action.setting)
 
 
-def _feeder(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+def _feeder(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     _new_line(net, action, data, (action.start, action.end))
     own = (net.switch["bus"] == action.end) & (net.switch["et"] == "l") & (net.switch["element"] == action.element_id)
     if own.any():
@@ -115,21 +118,21 @@ def _feeder(net: pandapowerNet, action: Action, data: pd.Series) -> None:
         pp.create_switch(net, action.end, action.element_id, "l", closed=False, name=f"opened for {action.kind}")
 
 
-def _tap(net: pandapowerNet, action: Action, data: pd.Series) -> None:  # noqa: ARG001 - all measures are applied alike
+def _tap(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:  # noqa: ARG001 - all measures are applied alike
     net.trafo.loc[action.element_id, "tap_pos"] = action.setting
 
 
-def _exchange(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+def _exchange(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     for column in ("sn_mva", "vk_percent", "vkr_percent", "pfe_kw", "i0_percent"):
         net.trafo.loc[action.element_id, column] = float(data[column])
     net.trafo.loc[action.element_id, "std_type"] = action.measure
 
 
-def _twin(net: pandapowerNet, action: Action, data: pd.Series) -> None:  # noqa: ARG001 - all measures are applied alike
+def _twin(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:  # noqa: ARG001 - all measures are applied alike
     net.trafo.loc[action.element_id, "parallel"] += 1
 
 
-def _regulator(net: pandapowerNet, action: Action, data: pd.Series) -> None:
+def _regulator(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     kv = float(net.bus.at[action.start, "vn_kv"])
     place = {"geo": net.bus.at[action.start, "geo"]} if "geo" in net.bus else {}
     bus = pp.create_bus(net, kv, name=f"behind {action.kind} at bus {action.start}")

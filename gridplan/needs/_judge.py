@@ -25,8 +25,8 @@ class State:
 
     Parameters
     ----------
-    net, tree
-        The network and its supply tree.
+    net
+        The network with the measures.
     voltage
         Complex voltages [pu]; (steps, buses).
     loading
@@ -38,13 +38,44 @@ class State:
     """
 
     net: pandapowerNet
-    tree: _tree.Tree
     voltage: pd.DataFrame
     loading: pd.DataFrame
     low: np.ndarray
     high: np.ndarray
     over: np.ndarray
     failed: int
+    _behind: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def tree(self) -> _tree.Tree:
+        """Supply tree of the network."""
+        return _tree.build(self.net)
+
+    @cached_property
+    def position(self) -> dict[int, int]:
+        """Column of each bus in the arrays."""
+        return {int(bus): at for at, bus in enumerate(self.voltage.columns)}
+
+    @cached_property
+    def phasors(self) -> np.ndarray:
+        """Voltages as an array; (steps, buses)."""
+        return self.voltage.to_numpy()
+
+    @cached_property
+    def percent(self) -> dict[tuple[str, int], np.ndarray]:
+        """Loadings [%] by element; (steps,)."""
+        return {key: self.loading[key].to_numpy() for key in self.loading.columns}
+
+    def at(self, bus: int) -> np.ndarray:
+        """Voltage of a bus [pu]; (steps,)."""
+        return self.phasors[:, self.position[bus]]
+
+    def behind(self, element: str, element_id: int) -> np.ndarray:
+        """Columns of the buses behind an element."""
+        key = (element, element_id)
+        if key not in self._behind:
+            self._behind[key] = np.array([self.position[bus] for bus in self.tree.below.get(key, ())], dtype=int)
+        return self._behind[key]
 
     @cached_property
     def size(self) -> np.ndarray:
@@ -96,6 +127,7 @@ class Year:
     critical: list[int] = field(default_factory=list)
     evaluations: int = 0
     verifications: int = 0
+    circuits: dict[tuple, tuple] = field(default_factory=dict, repr=False)
     _known: dict[tuple, State] = field(default_factory=dict)
     _verified: dict[tuple, pd.DataFrame] = field(default_factory=dict)
     _lines: dict[int, list[Action]] = field(default_factory=dict)
@@ -105,6 +137,12 @@ class Year:
         if line not in self._lines:
             self._lines[line] = list(_actions.line_actions(self.net, line, self.choice))
         return self._lines[line]
+
+    @cached_property
+    def area_of_line(self) -> dict[int, str]:
+        """Feeder of each line."""
+        areas = network.areas(self.net).set_index("bus")["area"]
+        return self.net.line["to_bus"].map(areas).fillna(self.net.line["from_bus"].map(areas)).dropna().to_dict()
 
     @cached_property
     def places(self) -> pd.DataFrame:
@@ -152,7 +190,6 @@ class Year:
         limit = [self._limit(element) for element, _ in loading.columns]
         return State(
             net=net,
-            tree=_tree.build(net),
             voltage=pd.DataFrame(size * np.exp(1j * angle), index=time, columns=result.vm_pu.columns),
             loading=loading,
             low=low(size, self.limits),
@@ -184,8 +221,9 @@ def estimate(state: State, action: Action, built: Action | None, year: Year) -> 
     shift, relief = _shift(state, action, built, year)
     if shift is None:
         return float("nan")
-    behind = state.tree.below.get((action.element, action.element_id), frozenset())
-    at = state.voltage.columns.get_indexer(list(behind))
+    at = state.behind(action.element, action.element_id)
+    if not len(at):
+        return float(relief)
     size = state.size[:, at] + shift[:, None]
     gain = state.low[:, at].sum() + state.high[:, at].sum() - low(size, year.limits).sum() - high(size, year.limits).sum()
     return float(gain + relief)
@@ -199,9 +237,14 @@ def _shift(state: State, action: Action, built: Action | None, year: Year) -> tu
             1 + (p - row["tap_neutral"]) * row["tap_step_percent"] / 100 for p in (row["tap_pos"], action.setting)
         )
         ratio = before / after if row["tap_side"] == "hv" else after / before
-        return np.abs(state.voltage[int(row["lv_bus"])].to_numpy()) * (ratio - 1), 0.0
+        return np.abs(state.at(int(row["lv_bus"]))) * (ratio - 1), 0.0
     if action.kind in {_actions.PARALLEL, _actions.REPLACED} and (built is None or built.kind in _CONDUCTORS):
         return _line_shift(state, action, built, year)
+    if action.kind == _actions.REGULATOR:
+        step = float(year.choice.by_name[action.measure]["tap_step_percent"]) / 100
+        return np.abs(state.at(action.end)) * action.setting * step, 0.0
+    if action.kind == _actions.FEEDER:
+        return _feeder_shift(state, action, year)
     return None, 0.0
 
 
@@ -212,28 +255,47 @@ def _line_shift(state: State, action: Action, built: Action | None, year: Year) 
     impedance, before = _circuits(year, action.element_id, built)
     new_impedance, after = _circuits(year, action.element_id, action)
     upper, lower = _ends(state, action.element_id)
-    start, end = (state.voltage[bus].to_numpy() for bus in (upper, lower))
+    start, end = (state.at(bus) for bus in (upper, lower))
     shift = np.abs(start - (start - end) * new_impedance / impedance) - np.abs(end)
     share, rating = before[0]
     own = ("line", action.element_id)
-    if own not in state.loading.columns:
-        return shift, 0.0
-    current = state.loading[own].to_numpy() / 100 * rating / share
     limit = year.limits.line_loading_max_percent
+    if own not in state.percent or np.nanmax(state.percent[own]) <= limit:
+        return shift, 0.0
+    current = state.percent[own] / 100 * rating / share
     excess = [
         sum(np.nansum(np.maximum(100 * current * s / r - limit, 0.0)) for s, r in parts) / LOADING_UNIT for parts in (before, after)
     ]
     return shift, float(excess[0] - excess[1])
 
 
+def _feeder_shift(state: State, action: Action, year: Year) -> tuple[np.ndarray, float]:
+    """Voltage if what flows through the opened line comes over the new one; relief of the lines that it came through."""
+    upper, lower = _ends(state, action.element_id)
+    start, end, bar = (state.at(bus) for bus in (upper, lower, action.start))
+    row, data = year.net.line.loc[action.element_id], year.choice.by_name[action.measure]
+    old = complex(row["r_ohm_per_km"], row["x_ohm_per_km"]) / row["parallel"] * row["length_km"]
+    new = complex(data["r_ohm_per_km"], data["x_ohm_per_km"]) * action.length_km
+    shift = np.abs(bar - (start - end) * new / old) - np.abs(end)
+    relieved = [("line", hop.element_id) for hop in state.tree.path(lower) if hop.element == "line"]
+    return shift, float(state.over[:, state.loading.columns.isin(relieved)].sum())
+
+
 def _circuits(year: Year, line: int, action: Action | None) -> tuple[complex, list[tuple[float, float]]]:
     """Impedance of a line with a measure built [ohm/km], and share of the current and rating [kA] of its circuits."""
+    key = (line, action and (action.kind, action.measure, action.setting))
+    if key not in year.circuits:
+        year.circuits[key] = _computed_circuits(year, line, action)
+    return year.circuits[key]
+
+
+def _computed_circuits(year: Year, line: int, action: Action | None) -> tuple[complex, list[tuple[float, float]]]:
     row = year.net.line.loc[line]
     old = complex(row["r_ohm_per_km"], row["x_ohm_per_km"]) / row["parallel"]
     rating = float(row["max_i_ka"] * row["df"] * row["parallel"])
     if action is None:
         return old, [(1.0, rating)]
-    data = year.choice.row(action.measure)
+    data = year.choice.by_name[action.measure]
     new = complex(data["r_ohm_per_km"], data["x_ohm_per_km"]) / action.setting
     new_rating = float(data["max_i_ka"]) * action.setting
     if action.kind == _actions.REPLACED:
@@ -243,8 +305,8 @@ def _circuits(year: Year, line: int, action: Action | None) -> tuple[complex, li
 
 def _ends(state: State, line: int) -> tuple[int, int]:
     """Upper and lower bus of a line."""
-    row = state.net.line.loc[line]
-    ends = int(row["from_bus"]), int(row["to_bus"])
+    line_table = state.net.line
+    ends = int(line_table.at[line, "from_bus"]), int(line_table.at[line, "to_bus"])
     behind = state.tree.below.get(("line", line), frozenset())
     return ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
 

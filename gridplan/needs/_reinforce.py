@@ -76,7 +76,7 @@ class Search:
     """
 
     circuits: int = 2
-    shortlist: int = 10
+    shortlist: int = 8
     exact: int = 200
     steps: int = 100
     options: Options = field(default_factory=Options)
@@ -217,7 +217,7 @@ def _steps(number: int, year: Year, cure: _search.Cure) -> pd.DataFrame:
     rows = []
     for position, action in enumerate(cure.actions):
         before, after = (year.state(cure.actions[:count]) for count in (position, position + 1))
-        data = year.choice.row(action.measure)
+        data = year.choice.by_name[action.measure]
         rows.append(
             {
                 "year": number,

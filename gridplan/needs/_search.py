@@ -88,7 +88,7 @@ def _greedy(year: Year, search: Any) -> tuple[Actions, pd.DataFrame]:
 
 
 def _best(year: Year, actions: Actions, search: Any) -> Actions | None:
-    """Cheapest next measure that cures everything, or else the one with the largest gain for its cost."""
+    """Cheapest next measure that cures everything, or else those with the largest gain for their cost, one a feeder at most."""
     state = year.state(actions)
     options = []
     for action in _shortlist(year, actions, search.shortlist):
@@ -96,8 +96,25 @@ def _best(year: Year, actions: Actions, search: Any) -> Actions | None:
         gain = state.excess - year.state(new).excess
         extra = max(cost(new) - cost(actions), _CHEAP)
         if gain > _GAIN * state.excess:
-            options.append((year.state(new).excess > 0, extra if year.state(new).excess == 0 else -gain / extra, new))
-    return min(options, key=lambda option: option[:2])[2] if options else None
+            options.append((year.state(new).excess > 0, extra if year.state(new).excess == 0 else -gain / extra, action))
+    options.sort(key=lambda option: option[:2])
+    return _one_a_feeder(year, actions, options) if options else None
+
+
+def _one_a_feeder(year: Year, actions: Actions, options: list[tuple[bool, float, Action]]) -> Actions:
+    """Build the best option, and with it the best of each other feeder: what is done in one hardly touches another."""
+    best = options[0][2]
+    new = with_action(actions, best)
+    if not options[0][0] or best.element != "line":
+        return new
+    taken = {year.area_of_line.get(best.element_id)}
+    for _, _, action in options[1:]:
+        area = year.area_of_line.get(action.element_id) if action.element == "line" else None
+        if area is not None and area not in taken:
+            taken.add(area)
+            candidate = with_action(new, action)
+            new = candidate if year.state(candidate).excess < year.state(new).excess else new
+    return new
 
 
 def _shortlist(year: Year, actions: Actions, length: int) -> list[Action]:
@@ -111,9 +128,13 @@ def _shortlist(year: Year, actions: Actions, length: int) -> list[Action]:
         extra = max(action.capex_keur - (there.capex_keur if there else 0.0), _CHEAP)
         rows.append((action, extra, _judge.estimate(state, action, there, year)))
     table = pd.DataFrame(rows, columns=["action", "extra", "gain"]).astype({"extra": float, "gain": float})
-    known = table[table["gain"] > 0]
-    ratio = known.assign(ratio=known["gain"] / known["extra"]).nlargest(length, "ratio")
-    chosen = pd.concat([table[table["gain"].isna()], ratio, known.nlargest(max(length // 2, 1), "gain")])
+    table["group"] = [
+        f"{a.kind}{'' if a.kind != _actions.PARALLEL else year.area_of_line.get(a.element_id)}" for a in table["action"]
+    ]
+    table["ratio"] = table["gain"] / table["extra"]
+    known = table[table["gain"] > 0].sort_values("ratio", ascending=False)
+    each = known.groupby("group").head(max(length // 4, 1))  # otherwise tap positions, which cost little, fill the list
+    chosen = pd.concat([table[table["gain"].isna()], each, known.nlargest(max(length // 4, 1), "gain")])
     return list(dict.fromkeys(chosen["action"]))
 
 
@@ -184,26 +205,30 @@ def _regulated(state: State, path: list, kind: str) -> list:
 
 
 def _thin(year: Year, actions: Actions, pool: dict[tuple, list[Action]]) -> Actions:
-    """Take away what is not needed and make smaller what may be smaller, dearest first, until nothing changes."""
-    changed = True
-    while changed:
-        changed = False
-        for action in sorted(actions, key=lambda a: -a.capex_keur):
-            smaller = _smaller(year, actions, action, pool)
-            if smaller is not None:
-                actions, changed = smaller, True
-                break
-    return actions
+    """Take away what is not needed and make smaller what may be smaller, dearest first; then take away again until all is needed."""
+    for action in sorted(actions, key=lambda a: -a.capex_keur):
+        actions = _smaller(year, actions, action, pool)
+    while True:
+        needless = next((a for a in sorted(actions, key=lambda a: -a.capex_keur) if holds(year, _without(actions, a))), None)
+        if needless is None:
+            return actions
+        actions = _without(actions, needless)
 
 
-def _smaller(year: Year, actions: Actions, action: Action, pool: dict[tuple, list[Action]]) -> Actions | None:
-    """Cheapest way to do without a measure or with a smaller one at its place; None if there is none."""
+def _without(actions: Actions, action: Action) -> Actions:
+    return tuple(a for a in actions if a is not action)
+
+
+def _smaller(year: Year, actions: Actions, action: Action, pool: dict[tuple, list[Action]]) -> Actions:
+    """Do without a measure or with the cheapest smaller one at its place, if the year still holds."""
+    if holds(year, _without(actions, action)):
+        return _without(actions, action)
     cheaper = [a for a in pool.get(action.slot, []) if a.capex_keur < action.capex_keur]
-    for option in [None, *sorted(cheaper, key=lambda a: a.capex_keur)]:
-        new = tuple(a for a in (option if a is action else a for a in actions) if a is not None)
+    for option in sorted(cheaper, key=lambda a: a.capex_keur):
+        new = tuple(option if a is action else a for a in actions)
         if holds(year, new):
             return new
-    return None
+    return actions
 
 
 def holds(year: Year, actions: Actions) -> bool:
@@ -217,7 +242,7 @@ def _solved(year: Year, actions: Actions) -> bool:
 
 def _proof(year: Year, actions: Actions, action: Action) -> str | None:
     """Violation that returns when a measure is taken away."""
-    without = tuple(a for a in actions if a is not action)
+    without = _without(actions, action)
     if year.state(without).excess == 0:
         year.verify(without)  # makes the step in which it returns critical
     state = year.state(without)
