@@ -164,7 +164,7 @@ def _today(  # noqa: PLR0913 - one argument a control
         buses = performance.buses(changed, areas, year)
         drawn = maps.voltage(where, buses, column, band, title=sentences.voltage_title(key, bounds))
     cards = figures.Cards(sentences.operation_cards(key, bounds))
-    return [sentences.verdict(key, when=when), cards, dataclasses.replace(drawn, name="what-if")]
+    return [sentences.verdict(key, when=when), cards, drawn.renamed("what-if")]
 
 
 def adoption(study: Study, net: pandapowerNet, bounds: Limits, scenario: str, years: Sequence[int]) -> Explorer:
@@ -200,7 +200,7 @@ def _adoption(
     drawn = future_figures.outlook(outlook, (bounds.vm_min_pu, bounds.vm_max_pu), bounds.line_loading_max_percent)
     shown = outlook.drop(columns=["scenario", "export_mwh", "losses_mwh"]).astype({"year": str})
     words = "Worst quarter-hour of each year; hours outside limits."
-    return [dataclasses.replace(drawn, name="what-if"), figures.Table(shown, "what-if-years", "The years one by one", words)]
+    return [drawn.renamed("what-if"), figures.Table(shown, "what-if-years", "The years one by one", words)]
 
 
 def hosting_capacity(net: pandapowerNet, areas: pd.DataFrame, bounds: Limits) -> Explorer:
@@ -216,21 +216,13 @@ def hosting_capacity(net: pandapowerNet, areas: pd.DataFrame, bounds: Limits) ->
         Limits to start with.
     """
     controls = {
-        "load_percent": slider("Load", 20, (0, 100), 5, "% of the peaks"),
-        "pv_percent": slider("Generation in place", 100, (0, 200), 10, "%"),
+        "load_percent": slider("Load", 30, (0, 100), 5, "% of the peaks"),
+        "pv_percent": slider("Generation in place", 80, (0, 200), 10, "%"),
         "vm_max_pu": slider("Highest voltage", bounds.vm_max_pu, (1.01, 1.1), 0.005, "pu"),
         "loading_percent": slider("Highest loading", bounds.line_loading_max_percent, (40, 120), 5, "%"),
-        "control": choice("Reactive power", list(CONTROLS)),
+        "control": choice("Reactive power", list(hosting.CONTROLS)),
     }
     return Explorer(functools.partial(_hosting, net, areas), controls)
-
-
-CONTROLS = {
-    "none (power factor 1)": hosting.Control(),
-    "power factor 0.95, absorbing": hosting.Control(power_factor=0.95),
-    "volt-var, IEEE 1547 category B": hosting.Control(volt_var="B"),
-}
-"""Reactive power of new plants, by the words of the explorer."""
 
 
 def _hosting(  # noqa: PLR0913 - what is fixed, then one argument a control
@@ -247,12 +239,12 @@ def _hosting(  # noqa: PLR0913 - what is fixed, then one argument a control
     momentary = Limits(0.9, vm_max_pu, loading_percent, loading_percent)
     limits = hosting.Limits(momentary=momentary)
     places = hosting.places(changed, areas)
-    table = hosting.capacity(changed, hosting.Connection(control=CONTROLS[control]), buses=places, limits=limits)
+    table = hosting.capacity(changed, hosting.Connection(control=hosting.CONTROLS[control]), buses=places, limits=limits)
     title = sentences.hosting_title(table)
     caption = f"Largest plant at each station by itself, with {load_percent:g} % of the load peaks and {control}."
     where = maps.Map(**performance.geometry(changed))
     drawn = hosting_figures.capacity_map(where, table, title=title, caption=caption)
-    return [dataclasses.replace(drawn, name="what-if")]
+    return [drawn.renamed("what-if")]
 
 
 def series(profiles: Profiles) -> Explorer:

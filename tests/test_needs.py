@@ -145,7 +145,9 @@ def test_steps_without_a_solution_are_a_need_and_never_none():
 
 def test_the_first_year_of_each_need():
     net = feeder([5.0], [4.0])
-    tables = [needs.find(net, hours(net, (share,) * 4), LIMITS, year=year) for year, share in ((2030, 0.1), (2035, 0.8), (2040, 1))]
+    tables = [
+        needs.find(net, hours(net, (share,) * 4), LIMITS, year=year) for year, share in ((2030, 0.1), (2035, 0.8), (2040, 1))
+    ]
     first = needs.first_years(tables).set_index("kind")
     assert first.loc["undervoltage", ["first_year", "last_year"]].tolist() == [2035, 2040]
     assert first.loc["undervoltage", "worst"] == pytest.approx(voltage_at_end(4.0, 1.2, 0.1, 5.0), abs=1e-5)
@@ -297,7 +299,7 @@ def test_a_tap_change_comes_before_a_cable(measures):
 
 @pytest.mark.parametrize("kind", ["regulator", "feeder bay"])
 def test_regulators_and_new_feeders_cure_when_they_are_what_there_is(measures, kind):
-    net = feeder([3.0, 3.0, 3.0], [0.5, 0.5, 1.6], r=0.6, max_i=0.4)
+    net = feeder([3.0, 3.0, 3.0], [0.5, 0.5, 2.4], r=0.6, max_i=0.4)
     table = measures[measures["kind"].isin([kind] if kind == "regulator" else [kind, "cable"])]
     if kind == "feeder bay":
         table = table.assign(replace_keur_per_km=np.nan, capex_keur=table["capex_keur"] * 0.01)
@@ -343,7 +345,11 @@ def test_all_problems_of_a_table_of_measures_come_at_once(measures):
     with pytest.raises(errors.InputError) as caught:
         needs.measures(bad)
     assert len(caught.value.problems) == 4
-    for words in ("row 2, column 'replace_keur_per_km': -1 is below 0 [kEUR]", "did you mean 'cable'?", "row 4, column 'max_i_ka'"):
+    for words in (
+        "row 2, column 'replace_keur_per_km': -1 is below 0 [kEUR]",
+        "did you mean 'cable'?",
+        "row 4, column 'max_i_ka'",
+    ):
         assert words in str(caught.value)
     with pytest.raises(errors.InputError, match="column 'vn_kv': is missing"):
         needs.measures(measures.drop(columns="vn_kv"))

@@ -61,7 +61,7 @@ def test_key_figures_name_the_worst(net, profiles):
     assert key.peak_load_mw == pytest.approx(3.0, rel=1e-6)
     assert key.peak_time == pd.Timestamp("2016-01-01 23:00")
     assert key.vm_min_bus == "bus 2 (Bus 2)"
-    assert key.line == "line 0 (Line 0)"
+    assert key.line == "line 0"
     assert key.outside_h == 0
     assert key.hours == 24
     assert np.isnan(key.trafo_loading_percent)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gridplan import tables
 from gridplan.figures import maps, theme
 from gridplan.figures.outputs import Figure, number
 
@@ -137,6 +138,30 @@ def comparison(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
     medians = table.groupby("series", sort=False)["hosting_mw"].median()
     alt = "Median over the buses: " + "; ".join(f"{name} {number(value)} MW" for name, value in medians.items()) + "."
     return Figure(figure, "hosting-comparison", title, caption, alt, table)
+
+
+def by_control(table: pd.DataFrame, *, title: str, caption: str) -> Figure:
+    """Draw the capacity of one bus of each area under several controls, side by side.
+
+    Parameters
+    ----------
+    table
+        `series` (the control), `area`, `name`, `hosting_mw` [MW], `limit`.
+    title, caption
+        Words of the figure.
+    """
+    figure = go.Figure()
+    for series, colour in theme.colour_of(list(dict.fromkeys(table["series"]))).items():
+        here = table[table["series"] == series]
+        bar = go.Bar(x=here["area"].map(theme.text), y=here["hosting_mw"], name=theme.text(series), marker_color=colour)
+        words = [f"{theme.text(n)}<br>{theme.text(limit)}" for n, limit in zip(here["name"], here["limit"], strict=True)]
+        figure.add_trace(bar.update(customdata=words, hovertemplate="%{y:.2f} MW at %{customdata}<extra></extra>"))
+    figure.update_layout(barmode="group", bargap=0.3)
+    _headroom(figure, 400, legend_rows=2)
+    figure.update_yaxes(title_text=tables.label("hosting_mw"), rangemode="tozero")
+    rows = zip(table["series"], table["area"], table["hosting_mw"], strict=True)
+    alt = "; ".join(f"{area}, {series}: {number(value)} MW" for series, area, value in rows)
+    return Figure(figure, "hosting-by-control", title, caption, f"{alt}.", table)
 
 
 def _headroom(figure: go.Figure, height: int, *, legend_rows: int) -> None:

@@ -13,7 +13,7 @@ import numbers
 import re
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -59,6 +59,10 @@ class Figure:
     def __post_init__(self) -> None:
         layout = {"template": theme.template(), "title": {"text": theme.text(self.title)}}
         object.__setattr__(self, "figure", go.Figure(self.figure).update_layout(layout))
+
+    def renamed(self, name: str) -> Figure:
+        """Return the same figure under another name, for a page that shows two of a kind."""
+        return replace(self, name=name)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
         drawn = json.loads(self.figure.to_json())

@@ -283,3 +283,91 @@ def hosting_title(table: pd.DataFrame) -> str:
     share = number(100 * limit.iloc[0] / len(table), 0)
     spread = f"{number(power.min(), 1)} to {number(power.max(), 1)} MW"
     return f"Stations take {spread} each; {limit.index[0]} ends it at {share} % of them"
+
+
+def hosting_cards(table: pd.DataFrame) -> list[Card]:
+    """Return the key figures of the hosting capacity of the stations.
+
+    Parameters
+    ----------
+    table
+        `name`, `hosting_mw` [MW], `limit` by bus, from :func:`gridplan.hosting.capacity`.
+    """
+    if table.empty:
+        return [Card("Stations", 0)]
+    power, limits = table["hosting_mw"], table["limit"].value_counts()
+    least = table.loc[power.idxmin()]
+    return [
+        Card("Stations judged", len(table)),
+        Card("Median station", power.median(), "MW", "one plant by itself"),
+        Card("Weakest station", least["hosting_mw"], "MW", least["name"], "" if least["hosting_mw"] else "bad"),
+        Card("Most frequent limit", limits.index[0], note=f"at {number(limits.iloc[0])} stations"),
+    ]
+
+
+def control_title(table: pd.DataFrame) -> str:
+    """Say which control brings most.
+
+    Parameters
+    ----------
+    table
+        `series` (the control; the first is what the others are compared with), `hosting_mw` [MW].
+    """
+    total = table.groupby("series", sort=False)["hosting_mw"].sum()
+    if not len(total) or total.iloc[0] <= 0:
+        return "No control can be compared: the weakest stations take nothing"
+    best = total.idxmax()
+    if best == total.index[0]:
+        return f"No control does better than {best}"
+    return f"At the weakest stations, {best} brings {number(100 * (total.max() / total.iloc[0] - 1), 0)} % more"
+
+
+def placement_title(table: pd.DataFrame) -> str:
+    """Say how much the areas take in many small plants.
+
+    Parameters
+    ----------
+    table
+        `area`, `hosting_mw` [MW]: one row a random placement.
+    """
+    median = table.groupby("area")["hosting_mw"].median()
+    low, high = median.idxmin(), median.idxmax()
+    if median.max() == 0:
+        return "No area takes any more: a limit is violated already"
+    return f"In the median, {low} takes {number(median.min(), 1)} MW and {high} {number(median.max(), 1)} MW"
+
+
+def hosting_lesson(stations: pd.DataFrame, placed: pd.DataFrame) -> Text:
+    """Say what the hosting capacity tells the planner.
+
+    Parameters
+    ----------
+    stations
+        `area`, `hosting_mw` [MW], `limit` by station.
+    placed
+        `area`, `hosting_mw` [MW]: one row a random placement.
+    """
+    if stations.empty or placed.empty:
+        return prose("There is no station to judge.")
+    by_area = stations.groupby("area")["hosting_mw"].median()
+    limits = stations["limit"].value_counts()
+    groups = placed.groupby("area")["hosting_mw"]
+    spread = pd.DataFrame({"p05": groups.quantile(0.05), "p95": groups.quantile(0.95)})
+    wide = (spread["p95"] - spread["p05"]).idxmax()
+    return prose(
+        "- **Where**: the median station takes most in {best} ({high:.1f} MW) and least in {worst} ({low:.1f} MW); "
+        "these are plants one at a time, and cannot be added up.\n"
+        "- **What ends it**: {limit} at {count:,d} of {stations:,d} stations. Only measures against it raise the capacity.\n"
+        "- **How sure**: where the plants go matters. In {wide}, 90 % of the random placements end between "
+        "{p05:.1f} and {p95:.1f} MW.",
+        best=by_area.idxmax(),
+        high=by_area.max(),
+        worst=by_area.idxmin(),
+        low=by_area.min(),
+        limit=limits.index[0],
+        count=int(limits.iloc[0]),
+        stations=len(stations),
+        wide=wide,
+        p05=spread.loc[wide, "p05"],
+        p95=spread.loc[wide, "p95"],
+    )

@@ -4,11 +4,12 @@
 sequences of plants. Each names the limit, the element and the step that bind.
 """
 
-from gridplan.hosting._capacity import capacity, simultaneous
-from gridplan.hosting._choices import Averaged, Connection, Control, Limits, Options, curves
+from gridplan.hosting._capacity import capacity, compare, simultaneous
+from gridplan.hosting._choices import CONTROLS, Averaged, Connection, Control, Limits, Options, curves
 from gridplan.hosting._placements import Placements, Sizes, draw, places, quantiles, stochastic
 
 __all__ = [
+    "CONTROLS",
     "Averaged",
     "Connection",
     "Control",
@@ -17,6 +18,7 @@ __all__ = [
     "Placements",
     "Sizes",
     "capacity",
+    "compare",
     "curves",
     "draw",
     "places",

@@ -120,6 +120,34 @@ def capacity(
     return pd.concat([table, binding_table(net, search, (kind, answer))], axis=1)
 
 
+def compare(
+    net: pandapowerNet,
+    connections: Mapping[str, Connection],
+    *,
+    buses: Sequence[int] | pd.DataFrame | None = None,
+    profiles: powerflow.Profiles | None = None,
+    limits: Limits | None = None,
+    options: Options | None = None,
+) -> pd.DataFrame:
+    """Hosting capacity of each bus under several connections.
+
+    Parameters
+    ----------
+    net, buses, profiles, limits, options
+        As for :func:`capacity`.
+    connections
+        What is connected, by a name in words.
+
+    Returns
+    -------
+    pd.DataFrame
+        The rows of :func:`capacity` for each connection, its name in `series`.
+    """
+    given = {"buses": buses, "profiles": profiles, "limits": limits, "options": options}
+    tables = [capacity(net, connection, **given).assign(series=name) for name, connection in connections.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
 def simultaneous(
     net: pandapowerNet,
     shares: pd.DataFrame,

@@ -271,3 +271,11 @@ def _shape_problems(shape: object) -> list[Problem]:
     if not np.isfinite(values).all():
         return [Problem("shape", "holds missing or infinite values")]
     return [] if (values >= 0).all() else [Problem("shape", "holds values below 0", remedy="a shape is a share of rated power")]
+
+
+CONTROLS = {
+    "power factor 1": Control(),
+    "power factor 0.95, absorbing": Control(power_factor=0.95),
+    "volt-var, IEEE 1547-2018 category B": Control(volt_var="B"),
+}
+"""What inverters are commonly set to, in words."""

@@ -233,9 +233,7 @@ def _shift(state: State, action: Action, built: Action | None, year: Year) -> tu
     """Change of the voltage behind an element [pu], (steps,), and fall of the excess of its loading."""
     if action.kind == _actions.TAP:
         row = state.net.trafo.loc[action.element_id]
-        before, after = (
-            1 + (p - row["tap_neutral"]) * row["tap_step_percent"] / 100 for p in (row["tap_pos"], action.setting)
-        )
+        before, after = (1 + (p - row["tap_neutral"]) * row["tap_step_percent"] / 100 for p in (row["tap_pos"], action.setting))
         ratio = before / after if row["tap_side"] == "hv" else after / before
         return np.abs(state.at(int(row["lv_bus"]))) * (ratio - 1), 0.0
     if action.kind in {_actions.PARALLEL, _actions.REPLACED} and (built is None or built.kind in _CONDUCTORS):
@@ -264,7 +262,8 @@ def _line_shift(state: State, action: Action, built: Action | None, year: Year) 
         return shift, 0.0
     current = state.percent[own] / 100 * rating / share
     excess = [
-        sum(np.nansum(np.maximum(100 * current * s / r - limit, 0.0)) for s, r in parts) / LOADING_UNIT for parts in (before, after)
+        sum(np.nansum(np.maximum(100 * current * s / r - limit, 0.0)) for s, r in parts) / LOADING_UNIT
+        for parts in (before, after)
     ]
     return shift, float(excess[0] - excess[1])
 

@@ -133,9 +133,7 @@ class Plan:
         return self.left.empty
 
 
-def reinforce(
-    cases: Mapping[int, Case], limits: Limits, measures: pd.DataFrame, *, search: Search | None = None
-) -> Plan:
+def reinforce(cases: Mapping[int, Case], limits: Limits, measures: pd.DataFrame, *, search: Search | None = None) -> Plan:
     """Cheapest sequence of standard measures after which no step of any year is outside its limits.
 
     The years are taken in order and what is built stays. In each year the measures that lower the violations most for their
