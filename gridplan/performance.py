@@ -16,7 +16,7 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan import network, powerflow
-from gridplan.errors import ParameterError, Problem
+from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.futures import Case
 from gridplan.powerflow import Limits, PowerFlow, Profiles
 
@@ -463,6 +463,28 @@ def outlook(cases: Iterable[Case], bounds: Limits) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["scenario", "year", *OUTLOOK])
 
 
+def worst_needs(first: pd.DataFrame) -> pd.DataFrame:
+    """Return the worst element of each area, kind and first year, and how many share it.
+
+    Parameters
+    ----------
+    first
+        From :func:`gridplan.needs.first_years`: `area`, `kind`, `first_year`, `name`, `hours_last`, `worst`, `cause`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `first_year`, `area`, `kind`, `elements`, `name` of the one with most hours in the last year, `hours_last` [h],
+        `worst`, `unit` and `cause`.
+    """
+    keys = ["first_year", "area", "kind"]
+    ordered = first.sort_values("hours_last", ascending=False, kind="stable").fillna({"area": "above the feeders"})
+    groups = ordered.groupby(keys, sort=True)
+    table = groups.first()[["name", "hours_last", "worst", "cause"]].assign(elements=groups.size()).reset_index()
+    table["unit"] = np.where(table["kind"].isin(["undervoltage", "overvoltage"]), "pu", "%")
+    return table.astype({"first_year": str})[[*keys, "elements", "name", "hours_last", "worst", "unit", "cause"]]
+
+
 def profile_summary(net: pandapowerNet, profiles: Profiles) -> pd.DataFrame:
     """Return what each profile drives and how it behaves, so that a wrong one is seen.
 
@@ -494,6 +516,27 @@ def profile_summary(net: pandapowerNet, profiles: Profiles) -> pd.DataFrame:
     return pd.DataFrame(
         rows, columns=["profile", "element", "elements", "p_mw", "full_load_hours", "lowest", "highest", "at_night"]
     )
+
+
+def shape(profiles: Profiles, name: str) -> pd.Series:
+    """Return the factors of a profile by its name.
+
+    Parameters
+    ----------
+    profiles
+        Time series of a study.
+    name
+        Name of the profile, without ``_p``.
+
+    Raises
+    ------
+    ParameterError
+        There is no such profile; the message suggests the nearest.
+    """
+    known = [str(column).removesuffix("_p") for column in profiles.shapes if str(column).endswith("_p")]
+    if name not in known:
+        raise ParameterError("profiles", [Problem("profile", f"'{name}' is no profile", remedy=suggest(name, known))])
+    return profiles.shapes[f"{name}_p"]
 
 
 def mean_day(net: pandapowerNet, profiles: Profiles) -> pd.DataFrame:

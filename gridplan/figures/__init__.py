@@ -1,6 +1,6 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import futures, hosting, maps, operation, sentences, theme
+from gridplan.figures import futures, hosting, maps, needs, operation, sentences, theme
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
@@ -14,6 +14,7 @@ __all__ = [
     "futures",
     "hosting",
     "maps",
+    "needs",
     "number",
     "operation",
     "prose",

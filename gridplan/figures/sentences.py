@@ -301,7 +301,7 @@ def hosting_cards(table: pd.DataFrame) -> list[Card]:
         Card("Stations judged", len(table)),
         Card("Median station", power.median(), "MW", "one plant by itself"),
         Card("Weakest station", least["hosting_mw"], "MW", least["name"], "" if least["hosting_mw"] else "bad"),
-        Card("Most frequent limit", limits.index[0], note=f"at {number(limits.iloc[0])} stations"),
+        Card(f"Ended by {limits.index[0]}", int(limits.iloc[0]), "stations", "the most frequent limit"),
     ]
 
 
@@ -371,3 +371,58 @@ def hosting_lesson(stations: pd.DataFrame, placed: pd.DataFrame) -> Text:
         p05=spread.loc[wide, "p05"],
         p95=spread.loc[wide, "p95"],
     )
+
+
+def standards(cost_keur: float, coarser_keur: float, currency: str) -> Text:
+    """Compare the plan with one from the next coarser standard equipment.
+
+    Parameters
+    ----------
+    cost_keur, coarser_keur
+        Cost of both [kEUR, or thousands of the currency].
+    currency
+        Currency of the study.
+    """
+    if not cost_keur and not coarser_keur:
+        return prose("Neither the standard equipment nor the next coarser one has to be bought.")
+    extra = coarser_keur - cost_keur
+    words = "more" if extra >= 0 else "less: the larger step lasts longer, which a plan made year by year does not see"
+    return prose(
+        "With the next coarser standard, which leaves out the smallest size of each kind of equipment, the same needs "
+        "would cost {coarser:,.0f} k{currency} in place of {cost:,.0f} k{currency}: {extra:,.0f} k{currency} {words}.",
+        coarser=coarser_keur,
+        cost=cost_keur,
+        extra=abs(extra),
+        currency=currency,
+        words=words,
+    )
+
+
+def needs_lesson(outlook: pd.DataFrame, first: pd.DataFrame, plan: Any, currency: str) -> Text:
+    """Say what the futures tell the planner.
+
+    Parameters
+    ----------
+    outlook
+        `scenario`, `year`, `outside_h`, `failed_h` [h].
+    first
+        `area`, `kind`, `first_year`, from :func:`gridplan.needs.first_years`.
+    plan
+        :class:`gridplan.needs.Plan`.
+    currency
+        Currency of the study.
+    """
+    last = outlook[outlook["year"] == outlook["year"].max()].set_index("scenario")["outside_h"]
+    hours = listed([f"{name} {number(value, 0)} h" for name, value in last.items()], most=6)
+    lines = [prose("- **How far the futures differ**: outside limits in the last year: {hours}.", hours=hours)]
+    if len(first):
+        kinds = first["kind"].value_counts()
+        where = listed(sorted(first["area"].dropna().unique()), most=6)
+        words = "- **What comes first**: {kind}, from {year} on; areas concerned by {end}: {where}."
+        year, end = str(first["first_year"].min()), str(first["last_year"].max())
+        lines.append(prose(words, kind=kinds.index[0], year=year, end=end, where=where))
+    if len(plan.steps):
+        left = "nothing is left" if plan.cured else f"{len(plan.left)} needs are left"
+        words = "- **What it costs conventionally**: {cost:,.0f} k{currency} for {count} measures, not discounted; {left}."
+        lines.append(prose(words, cost=plan.total_keur, currency=currency, count=len(plan.steps), left=left))
+    return Text("\n".join(line.markdown for line in lines))

@@ -9,7 +9,7 @@ The unit of everything is the bus of the network; units (cars, heat pumps, plant
 been placed stays where it is, and the same seed gives the same places in every scenario.
 """
 
-from gridplan.futures._case import Case, case, cases, envelope, power
+from gridplan.futures._case import Case, case, cases, envelope, given, horizon, power
 from gridplan.futures._compare import adoption, assumption_difference, by_area, difference
 from gridplan.futures._curves import growth_factors, logistic, shares
 from gridplan.futures._inputs import Inputs, check
@@ -29,7 +29,9 @@ __all__ = [
     "check",
     "difference",
     "envelope",
+    "given",
     "growth_factors",
+    "horizon",
     "logistic",
     "order",
     "power",

@@ -11,6 +11,7 @@ import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
+from gridplan.errors import ParameterError, Problem
 from gridplan.futures import _curves, _profiles, _rollout
 from gridplan.futures._inputs import Inputs, check
 from gridplan.powerflow import Profiles
@@ -162,6 +163,32 @@ def cases(
     inputs, base = check(study, net), _profiles.profiles(study, net)
     for name, year in wanted(inputs, scenarios, years):
         yield _build(inputs, net, base, scenario=name, year=year)
+
+
+def given(study: Study) -> bool:
+    """Return whether a study names any scenario."""
+    return bool(len(study.tables.get("scenarios", ())))
+
+
+def horizon(study: Study, step: int = 5) -> list[int]:
+    """Return the years that a study is judged at: every `step` years after the base year, and the last year of its scenarios.
+
+    Parameters
+    ----------
+    study
+        Study with scenarios.
+    step
+        Years between.
+
+    Raises
+    ------
+    ParameterError
+        `step` is below 1.
+    """
+    if step < 1:
+        raise ParameterError("horizon", [Problem("step", f"{step} is below 1 [yr]")])
+    last = int(study.table("scenarios")["horizon_year"].min())
+    return sorted({*range(study.base_year + step, last + 1, step), last})
 
 
 def wanted(inputs: Inputs, scenarios: Iterable[str] | None, years: Iterable[int] | None) -> list[tuple[str, int]]:

@@ -118,7 +118,7 @@ def _feeder(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
         pp.create_switch(net, action.end, action.element_id, "l", closed=False, name=f"opened for {action.kind}")
 
 
-def _tap(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:  # noqa: ARG001 - all measures are applied alike
+def _tap(net: pandapowerNet, action: Action, _: dict[str, Any]) -> None:
     net.trafo.loc[action.element_id, "tap_pos"] = action.setting
 
 
@@ -128,7 +128,7 @@ def _exchange(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
     net.trafo.loc[action.element_id, "std_type"] = action.measure
 
 
-def _twin(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:  # noqa: ARG001 - all measures are applied alike
+def _twin(net: pandapowerNet, action: Action, _: dict[str, Any]) -> None:
     net.trafo.loc[action.element_id, "parallel"] += 1
 
 
@@ -225,7 +225,7 @@ def regulator_actions(net: pandapowerNet, hop: Hop, choice: Choice, *, boost: bo
 
 
 def feeder_actions(net: pandapowerNet, path: list[Hop], bar: int, choice: Choice, places: pd.DataFrame) -> Iterator[Action]:
-    """New lines from a supply bus bar to buses on the way to a need, each of which is cut off from its former way."""
+    """Yield new lines from a supply bus bar to buses on the way to a need, each of which is cut off from its former way."""
     kv = float(net.bus.at[bar, "vn_kv"])
     bays, lines = choice.rows("feeder bay", kv=kv).head(1), choice.rows("cable", "overhead line", kv=kv)
     lines = lines[lines["new_keur_per_km"].notna()]

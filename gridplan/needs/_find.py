@@ -146,7 +146,7 @@ def first_years(needs: Sequence[pd.DataFrame]) -> pd.DataFrame:
 class _Readings:
     """Values over time of what is outside limits, by (element, element_id), and whether each step has a solution."""
 
-    values: dict[tuple[str, int], np.ndarray]
+    series: dict[tuple[str, int], np.ndarray]
     buses: dict[int, np.ndarray]
     converged: np.ndarray
 
@@ -222,7 +222,7 @@ def _unjudged(row: Any, readings: _Readings, context: _Context) -> dict[str, Any
 
 def _voltage(row: Any, readings: _Readings, context: _Context) -> dict[str, Any]:
     low = row.kind == "undervoltage"
-    vm = readings.values["bus", row.element_id]
+    vm = readings.series["bus", row.element_id]
     limit = context.limits.vm_min_pu if low else context.limits.vm_max_pu
     mask = vm < limit if low else vm > limit
     at = int(np.nanargmin(vm) if low else np.nanargmax(vm))
@@ -255,7 +255,7 @@ def _voltage_cause(row: Any, readings: _Readings, context: _Context, at: int) ->
 
 def _overload(row: Any, readings: _Readings, context: _Context) -> list[dict[str, Any]]:
     """Forward and reverse overloads of one element, as two needs."""
-    loading = readings.values[row.element, row.element_id]
+    loading = readings.series[row.element, row.element_id]
     limits = context.limits
     limit = limits.line_loading_max_percent if row.element == "line" else limits.trafo_loading_max_percent
     load, generation = context.powers(context.tree.below.get((row.element, row.element_id), frozenset()))

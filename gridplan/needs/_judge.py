@@ -166,13 +166,13 @@ class Year:
 
     def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
         net = _actions.apply(self.net, actions, self.choice)
-        table = powerflow.violations(
-            powerflow.run(net, self.profiles, keep="statistics", limits=self.limits, options=self.options)
-        )
+        result = powerflow.run(net, self.profiles, keep="statistics", limits=self.limits, options=self.options)
+        table = powerflow.violations(result)
         solved = table[~table["kind"].isin(["no solution", "no supply", "no rating"])]
-        found = self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))
-        new = pd.Series(found).value_counts().index.difference(self.critical, sort=False)
-        self.critical += [int(step) for step in new[:12]]
+        found = pd.Series(self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))).value_counts().index
+        if len(found) and not self.critical:
+            found = found[:12].append(_extremes(result))  # so that no cure of one extreme is blind to the other
+        self.critical += [int(step) for step in found.unique().difference(self.critical, sort=False)[:20] if step >= 0]
         return table
 
     def _solve(self, actions: tuple[Action, ...]) -> State:
@@ -200,6 +200,13 @@ class Year:
 
     def _limit(self, element: str) -> float:
         return self.limits.line_loading_max_percent if element == "line" else self.limits.trafo_loading_max_percent
+
+
+def _extremes(result: powerflow.PowerFlow) -> pd.Index:
+    """Find the steps in which most buses are lowest, most are highest, and most elements are loaded most."""
+    tables = powerflow.statistics(result)
+    series = [tables["bus"]["min_step"], tables["bus"]["max_step"], *(tables[element]["max_step"] for element in RATED)]
+    return pd.Index([step for steps in series for step in steps.value_counts().index[:2]], dtype=int)
 
 
 def low(size: np.ndarray, limits: Limits) -> np.ndarray:

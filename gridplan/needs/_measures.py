@@ -60,7 +60,7 @@ def checked(measures: pd.DataFrame, net: pandapowerNet | None = None) -> pd.Data
 
 
 def coarser(measures: pd.DataFrame) -> pd.DataFrame:
-    """Return the next coarser standard: of each kind and voltage the smallest size is no longer stocked, unless it is the only one.
+    """Return the next coarser standard: of each kind and voltage the smallest size is dropped, unless it is the only one.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ def coarser(measures: pd.DataFrame) -> pd.DataFrame:
     """
     dropped = []
     for kind, level in _LEVEL.items():
-        for _, rows in measures[measures["kind"] == kind].groupby(level):
-            if rows[_SIZE[kind]].nunique() > 1:
+        own = measures[measures["kind"] == kind]
+        for _, rows in own.groupby(level) if len(own) else ():
+            if rows[_SIZE[kind]].min() < rows[_SIZE[kind]].max():
                 dropped += list(rows.index[rows[_SIZE[kind]] == rows[_SIZE[kind]].min()])
     return measures.drop(index=dropped).reset_index(drop=True)
 

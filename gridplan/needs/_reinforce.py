@@ -71,14 +71,18 @@ class Search:
         Combinations of measures up to which every cheaper one is tried, so that the cost is proven lowest; 0 never.
     steps
         Measures in one year, at most.
+    weights
+        The search is made once with each: a choice is judged by its gain over its cost to this power, so that below 1 few large
+        measures come before many small ones. The cheapest plan counts.
     options
         How power flows are solved.
     """
 
     circuits: int = 2
-    shortlist: int = 8
+    shortlist: int = 9
     exact: int = 200
-    steps: int = 100
+    steps: int = 200
+    weights: tuple[float, ...] = (1.0, 0.5)
     options: Options = field(default_factory=Options)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,9 @@ class Search:
         problems = [
             Problem(name, f"{getattr(self, name)} is below {least}") for name, least in low.items() if getattr(self, name) < least
         ]
+        problems += [Problem("weights", f"{weight} is not above 0") for weight in self.weights if not weight > 0]
+        if not self.weights:
+            problems.append(Problem("weights", "is empty", remedy="pass at least one, such as (1.0,)"))
         if problems:
             raise ParameterError("search", problems)
 
@@ -264,7 +271,7 @@ def _effect(before: _judge.State, after: _judge.State) -> str:
 
 
 def _left(number: int, year: Year, cure: _search.Cure, net: pandapowerNet) -> pd.DataFrame:
-    """What is not cured, and why."""
+    """Say what is not cured, and why."""
     tree, area = _tree.build(net), network.areas(net).set_index("bus")["area"].to_dict()
     rows = []
     for row in cure.left.itertuples():

@@ -16,6 +16,7 @@ from gridplan.needs._judge import State, Year
 Actions = tuple[Action, ...]
 _CHEAP = 0.05  # kEUR; so that what costs nothing can be weighed too
 _GAIN = 1e-6
+_STILL = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +48,13 @@ def cure(year: Year, search: Any) -> Cure:
         return Cure((), {}, left, proven=left.empty)
     start = year.state(())
     pool = _pool(start, year)
-    actions, left = _greedy(year, search)
-    if _curable(left):
-        return Cure(actions, dict.fromkeys(actions), left, proven=False)
-    cheapest, proven = _exact(year, pool, actions, search.exact)
-    actions = _thin(year, cheapest, pool)
+    found = [_greedy(year, search, weight) for weight in search.weights]
+    cured = [actions for actions in found if not _curable(year.verify(actions))]
+    if not cured:
+        actions = min(found, key=lambda a: (len(year.verify(a)), cost(a)))
+        return Cure(actions, dict.fromkeys(actions), year.verify(actions), proven=False)
+    cheapest = min((_thin(year, actions, pool) for actions in dict.fromkeys(cured)), key=cost)
+    actions, proven = _exact(year, pool, cheapest, search.exact)
     proofs = {action: _proof(year, actions, action) for action in actions}
     return Cure(actions, proofs, year.verify(actions), proven)
 
@@ -71,49 +74,65 @@ def with_action(actions: Actions, action: Action) -> Actions:
     return (*(a for a in actions if a.slot != action.slot), action)
 
 
-def _greedy(year: Year, search: Any) -> tuple[Actions, pd.DataFrame]:
-    """Build, again and again, what lowers the excess most for its cost, until the whole year holds."""
+def _greedy(year: Year, search: Any, weight: float) -> Actions:
+    """Build, again and again, what lowers the excess most for its cost, until the whole year holds.
+
+    What would cure everything at once is kept in mind, and built if going on in small steps becomes dearer.
+    """
     actions: Actions = ()
-    while True:
-        state = year.state(actions)
-        if state.excess == 0:
-            left = year.verify(actions)
-            if not _curable(left) or year.state(actions).excess == 0:
-                return actions, left
-            continue
-        best = _best(year, actions, search) if len(actions) < search.steps else None
+    at_once: Actions | None = None
+    while len(actions) < search.steps:
+        if year.state(actions).excess == 0:
+            year.verify(actions)
+            if year.state(actions).excess == 0:
+                return actions
+        best, cures = _next(year, actions, search, weight)
+        at_once = min((a for a in (at_once, cures) if a is not None), key=cost, default=None)
+        if at_once is not None and (best is None or cost(best) >= cost(at_once)):
+            if holds(year, at_once):
+                return at_once
+            at_once = None
         if best is None:
-            return actions, year.verify(actions)
+            return actions
         actions = best
+    return actions
 
 
-def _best(year: Year, actions: Actions, search: Any) -> Actions | None:
-    """Cheapest next measure that cures everything, or else those with the largest gain for their cost, one a feeder at most."""
+def _next(year: Year, actions: Actions, search: Any, weight: float) -> tuple[Actions | None, Actions | None]:
+    """Measures with the largest gain for their cost, and the cheapest that would cure everything at once."""
     state = year.state(actions)
-    options = []
+    options, cures = [], []
     for action in _shortlist(year, actions, search.shortlist):
         new = with_action(actions, action)
         gain = state.excess - year.state(new).excess
-        extra = max(cost(new) - cost(actions), _CHEAP)
         if gain > _GAIN * state.excess:
-            options.append((year.state(new).excess > 0, extra if year.state(new).excess == 0 else -gain / extra, action))
-    options.sort(key=lambda option: option[:2])
-    return _one_a_feeder(year, actions, options) if options else None
+            options.append((gain / max(cost(new) - cost(actions), _CHEAP) ** weight, action))
+        if year.state(new).excess == 0:
+            cures.append(new)
+    ordered = [action for _, action in sorted(options, key=lambda option: -option[0])]
+    best = _together(year, actions, ordered) if ordered else _undone(year, actions)
+    return best, min(cures, key=cost, default=None)
 
 
-def _one_a_feeder(year: Year, actions: Actions, options: list[tuple[bool, float, Action]]) -> Actions:
-    """Build the best option, and with it the best of each other feeder: what is done in one hardly touches another."""
-    best = options[0][2]
-    new = with_action(actions, best)
-    if not options[0][0] or best.element != "line":
+def _undone(year: Year, actions: Actions) -> Actions | None:
+    """Without the measure that does most harm, if one does; new critical steps may show that a tap went too far."""
+    options = [_without(actions, action) for action in actions]
+    best = min(options, key=lambda option: year.state(option).excess, default=actions)
+    return best if year.state(best).excess < year.state(actions).excess * (1 - _GAIN) else None
+
+
+def _together(year: Year, actions: Actions, options: list[Action]) -> Actions:
+    """Build the best option, and with it the next ones that still bring half of what they would bring alone."""
+    new = with_action(actions, options[0])
+    if options[0].element != "line":
         return new
-    taken = {year.area_of_line.get(best.element_id)}
-    for _, _, action in options[1:]:
-        area = year.area_of_line.get(action.element_id) if action.element == "line" else None
-        if area is not None and area not in taken:
-            taken.add(area)
+    start = year.state(actions).excess
+    for action in options[1:]:
+        if action.element == "line" and action.slot not in {a.slot for a in new} and year.state(new).excess > 0:
+            alone = start - year.state(with_action(actions, action)).excess
             candidate = with_action(new, action)
-            new = candidate if year.state(candidate).excess < year.state(new).excess else new
+            if year.state(new).excess - year.state(candidate).excess > _STILL * alone:
+                new = candidate
     return new
 
 
@@ -133,8 +152,9 @@ def _shortlist(year: Year, actions: Actions, length: int) -> list[Action]:
     ]
     table["ratio"] = table["gain"] / table["extra"]
     known = table[table["gain"] > 0].sort_values("ratio", ascending=False)
-    each = known.groupby("group").head(max(length // 4, 1))  # otherwise tap positions, which cost little, fill the list
-    chosen = pd.concat([table[table["gain"].isna()], each, known.nlargest(max(length // 4, 1), "gain")])
+    places = known.assign(slot=[action.slot for action in known["action"]]).drop_duplicates("slot")
+    each = places.groupby("group").head(max(length // 3, 1))  # otherwise tap positions, which cost little, fill the list
+    chosen = pd.concat([table[table["gain"].isna()], each, known.nlargest(max(length // 3, 1), "gain")])
     return list(dict.fromkeys(chosen["action"]))
 
 
@@ -205,7 +225,7 @@ def _regulated(state: State, path: list, kind: str) -> list:
 
 
 def _thin(year: Year, actions: Actions, pool: dict[tuple, list[Action]]) -> Actions:
-    """Take away what is not needed and make smaller what may be smaller, dearest first; then take away again until all is needed."""
+    """Take away what is not needed, make smaller what may be smaller, dearest first; then take away until all is needed."""
     for action in sorted(actions, key=lambda a: -a.capex_keur):
         actions = _smaller(year, actions, action, pool)
     while True:
@@ -267,7 +287,7 @@ def _exact(year: Year, pool: dict[tuple, list[Action]], actions: Actions, budget
 
 
 def _cheaper(pool: dict[tuple, list[Action]], bound: float, budget: int) -> list[Actions] | None:
-    """Combinations of at most one measure a place that cost less than `bound`, by cost; None if more than `budget`."""
+    """List combinations of at most one measure a place that cost less than `bound`, by cost; None if more than `budget`."""
     found: list[tuple[float, Actions]] = [(0.0, ())]
     for options in pool.values():
         grown = [
