@@ -131,7 +131,7 @@ def today(net: pandapowerNet, profiles: Profiles, areas: pd.DataFrame, bounds: L
     """
     controls = {
         "load_percent": slider("Load", 100, (50, 250), 5, "%"),
-        "pv_percent": slider("PV", 200, (0, 600), 10, "%"),
+        "pv_percent": slider("Generation", 200, (0, 600), 10, "%"),
         "band_percent": slider("Voltage band around 1 pu", 100 * (bounds.vm_max_pu - 1), (2, 10), 0.5, "%"),
         "loading_percent": slider("Highest loading", bounds.line_loading_max_percent, (40, 120), 5, "%"),
         "show": choice("Show", ["Highest voltage", "Lowest voltage", "Loading"]),
@@ -153,7 +153,7 @@ def _today(  # noqa: PLR0913 - one argument a control
     changed = performance.scaled(net, load_percent=load_percent, pv_percent=pv_percent)
     bounds = Limits(1 - band_percent / 100, 1 + band_percent / 100, loading_percent, loading_percent)
     year = powerflow.run(changed, profiles, keep="statistics", limits=bounds)
-    when = f"With {load_percent:g} % of today's load and {pv_percent:g} % of today's PV"
+    when = f"With {load_percent:g} % of this load and {pv_percent:g} % of this generation"
     where, key = maps.Map(**performance.geometry(changed)), performance.key_figures(changed, year, bounds)
     if show == "Loading":
         lines = performance.lines(changed, areas, year)

@@ -33,6 +33,9 @@ OUTLOOK = (
 )
 """The key figures that are followed over the years."""
 
+OUTSIDE = "outside the areas"
+"""What belongs to no feeder, such as bus bars and customers on the high-voltage side."""
+
 
 def limits(assumptions: Mapping[str, float]) -> Limits:
     """Return the voltage band and loading limits that a study assumes.
@@ -86,18 +89,30 @@ def geometry(net: pandapowerNet) -> dict[str, Any]:
     Returns
     -------
     dict
-        `paths` of lines, `points` of buses, `substations`, `open_points` (buses) and `geographic`: False where buses lack
-        coordinates and a schematic is laid out instead.
+        `paths` of lines, `points` of buses, `substations`, `open_points` (buses) and `geographic`: False where most buses lack
+        coordinates and a schematic is laid out instead, or where the lengths of the lines show that they are no degrees.
     """
-    points, geographic = network.coordinates(net), True
-    paths = network.line_paths(net)
-    if len(points.dropna()) < len(net.bus):
-        points, geographic = network.layout(net), False
+    points, paths = network.coordinates(net), network.line_paths(net)
+    if len(points) < len(net.bus) / 2:
+        points = network.layout(net)
         ends = net.line[["from_bus", "to_bus"]]
         paths = {line: points.loc[[a, b], ["x", "y"]].to_numpy() for line, a, b in ends.itertuples()}
+    geographic = _in_degrees(net, points)
     ties = net.switch.loc[(net.switch["et"] == "l") & ~net.switch["closed"].astype(bool), "bus"]
     heads = network.feeder_heads(net)["bus"].unique()
     return {"paths": paths, "points": points, "substations": list(heads), "open_points": list(ties), "geographic": geographic}
+
+
+def _in_degrees(net: pandapowerNet, points: pd.DataFrame) -> bool:
+    """Whether the distances between the ends of the lines fit their lengths, in the median within a factor of three."""
+    if points.attrs.get("schematic"):
+        return False
+    start, end = (points.reindex(net.line[side])[["x", "y"]].to_numpy() for side in ("from_bus", "to_bus"))
+    north = 111.32 * (end[:, 1] - start[:, 1])
+    east = 111.32 * (end[:, 0] - start[:, 0]) * np.cos(np.radians(start[:, 1]))
+    share = np.hypot(north, east) / net.line["length_km"].to_numpy(float)
+    known = share[np.isfinite(share) & (share > 0)]
+    return bool(len(known) and 1 / 3 < np.median(known) < 3)
 
 
 def stations(net: pandapowerNet, areas: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
@@ -119,18 +134,19 @@ def lines(net: pandapowerNet, areas: pd.DataFrame, result: PowerFlow) -> pd.Data
     Returns
     -------
     pd.DataFrame
-        `line`, `name`, `area` (of the end that is supplied), `length_km` [km], `loading_max_percent` [%], `time` of it.
+        `line`, `name`, `area` (of the end that is supplied), `length_km` [km], `loading_max_percent` [%] (missing for a line
+        without a rating), `time` of it.
     """
     table = _extremes(result, "line")
     frame = pd.DataFrame(
         {
             "line": net.line.index,
-            "name": net.line["name"].to_numpy(),
+            "name": [_name(net, "line", line) for line in net.line.index],
             "area": line_areas(net, areas).set_index("line")["area"].reindex(net.line.index).to_numpy(),
             "length_km": net.line["length_km"].to_numpy(),
         }
     )
-    frame["loading_max_percent"] = table["max"].reindex(net.line.index).to_numpy()
+    frame["loading_max_percent"] = table["max"].reindex(net.line.index).replace(np.inf, np.nan).to_numpy()
     frame["time"] = _moment(result, table["max_step"].reindex(net.line.index))
     return frame
 
@@ -144,7 +160,7 @@ def buses(net: pandapowerNet, areas: pd.DataFrame, result: PowerFlow) -> pd.Data
         `bus`, `name`, `area`, `vm_min_pu`, `vm_max_pu` [pu].
     """
     table = _extremes(result, "bus")
-    frame = areas.assign(name=net.bus["name"].reindex(areas["bus"]).to_numpy())
+    frame = areas.assign(name=[_name(net, "bus", bus) for bus in areas["bus"]])
     frame["vm_min_pu"] = table["min"].reindex(areas["bus"]).to_numpy()
     frame["vm_max_pu"] = table["max"].reindex(areas["bus"]).to_numpy()
     return frame[["bus", "name", "area", "vm_min_pu", "vm_max_pu"]]
@@ -170,23 +186,27 @@ def area_summary(net: pandapowerNet, areas: pd.DataFrame, customers: pd.DataFram
     Returns
     -------
     pd.DataFrame
-        `area`, `stations`, `customers`, `length_km` [km], `load_mw` (sum of stations' peaks), `pv_mw` (of plants) [MW],
-        `vm_min_pu`, `vm_max_pu` [pu], `line_loading_max_percent` [%].
+        `area` (a last row for what is outside the areas, if anything is), `stations`, `customers`, `length_km` [km],
+        `load_mw` (sum of stations' peaks), `pv_mw` (of plants) [MW], `vm_min_pu`, `vm_max_pu` [pu],
+        `line_loading_max_percent` [%].
     """
     place = areas.set_index("bus")["area"]
     at = stations(net, areas, customers)
-    table = pd.DataFrame(index=pd.Index(sorted(areas["area"].unique()), name="area"))
+    table = pd.DataFrame(index=pd.Index([*sorted(areas["area"].unique()), OUTSIDE], name="area"))
+    at, line = at.fillna({"area": OUTSIDE}), lines(net, areas, result).fillna({"area": OUTSIDE})
     table["stations"] = at.groupby("area")["bus"].nunique()
     table["customers"] = at.groupby("area")["customers"].sum()
-    table["length_km"] = lines(net, areas, result).groupby("area")["length_km"].sum()
+    table["length_km"] = line.groupby("area")["length_km"].sum()
     for column, element in (("load_mw", "load"), ("pv_mw", "sgen")):
-        used = net[element][net[element]["in_service"]]
-        power = (used["p_mw"] * used["scaling"]).groupby(used["bus"].map(place)).sum()
+        used = net[element][net[element]["in_service"].astype(bool)]
+        power = (used["p_mw"] * used["scaling"]).groupby(used["bus"].map(place).fillna(OUTSIDE)).sum()
         table[column] = power
     voltage = buses(net, areas, result).groupby("area")
     table["vm_min_pu"], table["vm_max_pu"] = voltage["vm_min_pu"].min(), voltage["vm_max_pu"].max()
-    table["line_loading_max_percent"] = lines(net, areas, result).groupby("area")["loading_max_percent"].max()
+    table["line_loading_max_percent"] = line.groupby("area")["loading_max_percent"].max()
     counts = ["stations", "customers"]
+    carried = table[["stations", "length_km", "load_mw", "pv_mw"]].sum(axis=1) > 0
+    table = table[carried | (table.index != OUTSIDE)]
     return table.fillna(dict.fromkeys((*counts, "load_mw", "pv_mw"), 0)).astype(dict.fromkeys(counts, int)).reset_index()
 
 
@@ -214,8 +234,12 @@ def loading_curves(net: pandapowerNet, result: PowerFlow) -> pd.DataFrame:
         `series`, `share_percent` [%] of the steps with a value in which `loading_percent` [%] is reached or exceeded; at most
         501 points a curve, the highest and the lowest value among them.
     """
-    series = {_name(net, "trafo", number): column for number, column in result.trafo_loading_percent.items()}
+    kinds = {"trafo": result.trafo_loading_percent, "trafo3w": result.trafo3w_loading_percent}
+    series = {_name(net, kind, number): column for kind, frame in kinds.items() for number, column in frame.items()}
     series["most loaded line"] = result.steps["line_loading_max_percent"]
+    series = {name: values for name, values in series.items() if np.isfinite(values).any()}
+    if not series:
+        return pd.DataFrame(columns=["series", "share_percent", "loading_percent"])
     curves = [_thinned(powerflow.duration_curve(values)).assign(series=name) for name, values in series.items()]
     return pd.concat(curves, ignore_index=True).rename(columns={"value": "loading_percent"})[
         ["series", "share_percent", "loading_percent"]
@@ -403,7 +427,13 @@ def key_figures(net: pandapowerNet, result: PowerFlow, bounds: Limits) -> KeyFig
     supply = total["import_mwh"] + total["generation_mwh"]
     low, high = _worst(steps, "vm_min_pu", lowest=True), _worst(steps, "vm_max_pu")
     line = _worst(steps, "line_loading_max_percent")
-    trafo = _worst(steps, "trafo_loading_max_percent")
+    two, three = _worst(steps, "trafo_loading_max_percent"), _worst(steps, "trafo3w_loading_max_percent")
+    kind = (
+        "trafo3w"
+        if not three["trafo3w_loading_max_percent"] <= two["trafo_loading_max_percent"] and len(net.trafo3w)
+        else "trafo"
+    )
+    trafo = three if kind == "trafo3w" else two
     peak = _worst(steps, "load_mw")
     return KeyFigures(
         peak_load_mw=peak["load_mw"],
@@ -416,8 +446,8 @@ def key_figures(net: pandapowerNet, result: PowerFlow, bounds: Limits) -> KeyFig
         vm_max_bus=_name(net, "bus", high["vm_max_bus"]),
         line_loading_percent=line["line_loading_max_percent"],
         line=_name(net, "line", line["line_loading_max_line"]),
-        trafo_loading_percent=trafo["trafo_loading_max_percent"],
-        trafo=_name(net, "trafo", trafo["trafo_loading_max_trafo"]),
+        trafo_loading_percent=trafo[f"{kind}_loading_max_percent"],
+        trafo=_name(net, kind, trafo[f"{kind}_loading_max_{kind}"]),
         outside_h=float(outside(steps, bounds).sum() * result.step_h),
         failed_h=failed_hours(result),
         hours=len(steps) * result.step_h,

@@ -59,10 +59,10 @@ def test_an_explorer_answers_a_moved_slider(lab):
         page.get_by_text("| Idle").wait_for(timeout=60_000)
         page.locator(".jp-Cell .cm-content").first.click()
         page.keyboard.press("Control+Enter")
-        page.get_by_text("With 100 % of today's load").first.wait_for(timeout=120_000)
+        page.get_by_text("With 100 % of this load").first.wait_for(timeout=120_000)
         page.locator(".jp-OutputArea .js-plotly-plot .main-svg").first.wait_for(timeout=30_000)
         handle = page.locator(".noUi-handle").first
         handle.focus()
         handle.press("ArrowRight")
-        page.get_by_text("With 105 % of today's load").first.wait_for(timeout=60_000)
+        page.get_by_text("With 105 % of this load").first.wait_for(timeout=60_000)
         browser.close()

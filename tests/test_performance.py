@@ -60,7 +60,7 @@ def test_key_figures_name_the_worst(net, profiles):
     key = performance.key_figures(net, powerflow.run(net, profiles), powerflow.Limits())
     assert key.peak_load_mw == pytest.approx(3.0, rel=1e-6)
     assert key.peak_time == pd.Timestamp("2016-01-01 23:00")
-    assert key.vm_min_bus == "bus 2 (Bus 2)"
+    assert key.vm_min_bus == "bus 2"
     assert key.line == "line 0"
     assert key.outside_h == 0
     assert key.hours == 24
@@ -118,7 +118,7 @@ def test_an_area_sums_what_it_supplies(net, profiles, areas, customers):
 
 def test_a_line_carries_the_name_area_and_moment_of_its_highest_loading(net, profiles, areas):
     line = performance.lines(net, areas, powerflow.run(net, profiles)).iloc[0]
-    assert (line["name"], line["area"], line["time"]) == ("Line 0", "S1-F1", pd.Timestamp("2016-01-01 23:00"))
+    assert (line["name"], line["area"], line["time"]) == ("line 0", "S1-F1", pd.Timestamp("2016-01-01 23:00"))
 
 
 def test_a_day_has_its_extremes_by_area(net, profiles, areas):

@@ -1,9 +1,11 @@
 """The report runner: what it refuses, what it publishes, and what a failed run leaves."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import nbformat
@@ -14,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from gridplan import report
 from gridplan.errors import ParameterError, ReportError, StudyError
-from gridplan.report import page, provenance, sanitise
+from gridplan.report import page, provenance, runner, sanitise
 
 CELL = """\
 study = "../data/x"  # folder of the study
@@ -97,6 +99,49 @@ def test_parameters_are_read_without_running_the_cell(known):
 )
 def test_a_parameters_cell_that_cannot_be_relied_on_is_refused(source, words):
     assert words in problems_of(lambda: report.read_parameters(notebook_with(source)))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("x = 100.0  # load [%], 0 to 1000", (0, 1000, "[%]")),
+        ("x = 100.0  # load, 0 to 1000 [%]", (0, 1000, "[%]")),
+        ("x: int = 5  # events (1 to 20)", (1, 20, "")),
+        ("x: float | None = None  # power factor, -0.5 to 1e3 [MW]", (-0.5, 1000, "[MW]")),
+        ("x: list[int] = [2030]  # years, 2025 to 2060", (2025, 2060, "")),
+        ("x = 5  # 1 to 20 events of each kind [-]", (None, None, "[-]")),
+        ("x = 'a'  # hours from 1 to 24", (None, None, "")),
+        ("x = 5  # how many", (None, None, "")),
+    ],
+)
+def test_a_range_is_read_from_the_end_of_a_comment(line, expected):
+    found = report.read_parameters(notebook_with(f"study = 's'\n{line}"))["x"]
+    assert (found.low, found.high, found.unit) == expected
+
+
+def test_a_value_outside_its_range_is_refused_with_range_and_unit():
+    source = "study = 's'\nload = 100.0  # load [%], 0 to 1000\nyears: list[int] = [2030]  # years, 2025 to 2060"
+    cell = notebook_with(source)
+    for given in ({"texts": ["load=1001"]}, {"values": {"load": 1001}}):
+        message = problems_of(lambda given=given: report.gather(cell, **given))
+        assert "the set of parameters given has 1 problem:" in message
+        assert "'load': 1001 is outside 0 to 1000 [%]" in message
+    assert "2070 is outside 2025 to 2060" in problems_of(lambda: report.gather(cell, texts=["years=2030,2070"]))
+    assert report.gather(cell, texts=["load=0", "years=2060"]) == {"load": 0.0, "years": [2060]}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("x = 5  # n, 6 to 9", "5 is outside 6 to 9"), ("x = 5  # n, 9 to 1", "write the lower limit first")]
+)
+def test_a_range_that_cannot_be_meant_is_refused(line, words):
+    assert words in problems_of(lambda: report.read_parameters(notebook_with(f"study = 's'\n{line}")))
+
+
+def test_a_parameter_file_that_cannot_be_read_says_what_to_do(known, tmp_path):
+    (tmp_path / "case.yaml").write_text("steps: 1\n", "utf-8")
+    assert "did you mean 'case.yaml'?" in problems_of(lambda: report.gather(known, file=tmp_path / "cases.yaml"))
+    assert "there is no folder" in problems_of(lambda: report.gather(known, file=tmp_path / "no" / "case.yaml"))
+    assert "a YAML file that you may read" in problems_of(lambda: report.gather(known, file=tmp_path))
 
 
 def test_a_notebook_without_a_parameters_cell_is_refused():
@@ -200,7 +245,7 @@ def test_every_problem_is_told_at_once(known, tmp_path):
     file = tmp_path / "params.yml"
     file.write_text("stepz: 1\ncode: NO\n", "utf-8")
     message = problems_of(lambda: report.gather(known, file=file, texts=["yeers=1", "fast=2"], values={"share": "x"}))
-    assert "5 problems" in message
+    assert "the set of parameters given has 5 problems" in message
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------------
@@ -260,7 +305,7 @@ def test_the_manifest_says_where_the_report_comes_from(project, published):
     assert manifest["study"]["files"][0]["sha256"] == provenance.sha256(project / "data" / "x" / "study.toml")
     assert [(p["name"], p["value"], p["default"], p["overridden"]) for p in manifest["parameters"]] == [
         ("study", "x", "../data/x", False),
-        ("how", "fine", "fine", True),
+        ("how", "fine", "fine", False),  # given, but it is the default
     ]
     assert manifest["code"] == {"commit": None, "clean": None, "note": "not under version control"}
     assert manifest["warnings"] == 1
@@ -272,7 +317,8 @@ def test_the_manifest_says_where_the_report_comes_from(project, published):
 def test_the_page_shows_provenance_and_hides_code_and_machine(project, published):
     text = published.page.read_text("utf-8")
     assert "not under version control" in text
-    assert "overridden" in text
+    assert ">overridden<" not in text
+    assert "Parameters changed" not in text
     assert "FINAL" in text
     assert "Internal" in text
     assert "study is x" in text
@@ -332,6 +378,85 @@ def no_kernel(monkeypatch):
     monkeypatch.setattr("gridplan.report.runner.subprocess.Popen", refuse)
 
 
+def test_a_run_with_changed_parameters_says_so_and_leaves_the_newest_page_alone(project, published):
+    before = published.latest.read_bytes()
+    changed = run(project, "otherwise")
+    text = changed.page.read_text("utf-8")
+    assert "Parameters changed from their defaults:</b> how = otherwise (default fine)" in text
+    assert '<span class="mark">overridden</span>' in text
+    assert changed.latest == project / "reports" / "10-ends-x-how-otherwise.html"
+    assert changed.latest.read_bytes() == changed.page.read_bytes()
+    assert published.latest.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"load_percent": 130.0, "pv_percent": 200.0}, "load_percent-130_pv_percent-200"),
+        ({"years": [2030, 2040], "fast": True}, "years-2030-2040_fast-yes"),
+        ({"shift": -0.5}, "shift--0.5"),
+        ({"code": "../a b/c"}, r"code-\.\.-a-b-c-[0-9a-f]{8}"),
+        ({"words": "x" * 200}, r"words-x+-[0-9a-f]{8}"),
+    ],
+)
+def test_the_name_of_a_set_of_parameters_can_stand_in_a_file_name(changed, expected):
+    found = provenance.tag(changed)
+    assert re.fullmatch(expected, found), found
+    assert len(found) <= 60
+
+
+def test_values_that_look_alike_in_a_file_name_have_different_names():
+    assert provenance.tag({"code": "a/b"}) != provenance.tag({"code": "a b"})
+    assert provenance.tag({"code": "x" * 100}) != provenance.tag({"code": "x" * 101})
+
+
+def abandoned(parent: Path, name: str, owner: dict | None, age_s: float = 0.0) -> Path:
+    part = parent / f"{name}.part"
+    part.mkdir(parents=True)
+    if owner is not None:
+        (part / "process.json").write_text(json.dumps(owner), "utf-8")
+    for path in (*part.iterdir(), part):
+        os.utime(path, (time.time() - age_s,) * 2)
+    return part
+
+
+def test_what_killed_runs_left_is_removed_and_what_runs_is_not(tmp_path):
+    mine = runner._owner()
+    kept = [
+        abandoned(tmp_path, "running", mine, 10 * runner.STALE_S),
+        abandoned(tmp_path, "elsewhere", {**mine, "host": "another"}),
+        abandoned(tmp_path, "no-record", None),
+    ]
+    gone = [
+        abandoned(tmp_path, "ended", {**mine, "pid": 2**22 + 1}),
+        abandoned(tmp_path, "number-taken-again", {**mine, "born": 1.0}),
+        abandoned(tmp_path, "elsewhere-old", {**mine, "host": "another"}, 2 * runner.STALE_S),
+        abandoned(tmp_path, "no-record-old", None, 2 * runner.STALE_S),
+    ]
+    (tmp_path / "20260101T000000Z-x").mkdir()
+    runner._remove_stale(tmp_path)
+    assert all(part.is_dir() for part in kept)
+    assert not any(part.exists() for part in gone)
+    assert (tmp_path / "20260101T000000Z-x").is_dir()
+
+
+def test_a_network_outside_the_study_folder_is_hashed_too(tmp_path):
+    folder, network = tmp_path / "data" / "x", tmp_path / "networks" / "grid.json"
+    folder.mkdir(parents=True)
+    network.parent.mkdir()
+    network.write_text("{}", "utf-8")
+    (folder / "study.toml").write_text(
+        '[study]\nname = "x"\ntitle = "X"\ndescription = "x"\nnetwork = "../../networks/grid.json"\n'
+        'base_year = 2025\ncurrency = "EUR"\n',
+        "utf-8",
+    )
+    pages = tmp_path / "x.ipynb"
+    pages.write_text("{}", "utf-8")
+    files = provenance.inputs(pages, folder)["study"]["files"]
+    assert [f["name"] for f in files] == ["study.toml", "grid.json"]
+    assert files[1]["sha256"] == provenance.sha256(network)
+
+
 def test_a_misspelt_parameter_never_starts_a_kernel(project, no_kernel, tmp_path):
     notebook, study = project / "notebooks" / "10-ends.ipynb", project / "data" / "x"
     message = problems_of(lambda: report.render(notebook, study=study, parameters={"hwo": "fine"}, out=tmp_path / "out"))
@@ -351,7 +476,7 @@ def test_a_missing_notebook_is_suggested(project, no_kernel):
 
 def test_a_place_that_cannot_be_written_is_a_report_error(project, no_kernel, tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(ReportError, match="cannot write"):
+    with pytest.raises(ReportError, match="cannot write.*--out"):
         report.render(project / "notebooks" / "10-ends.ipynb", study=project / "data" / "x", out=tmp_path / "out")
 
 

@@ -75,10 +75,10 @@ def areas(where: Map, line_areas: pd.DataFrame, stations: pd.DataFrame) -> Figur
     return Figure(
         figure,
         name="map-areas",
-        title=f"{count} area{'s' if count != 1 else ''} supply {number(stations['customers'].sum())} customers",
+        title=f"{count} area{'s supply' if count != 1 else ' supplies'} {number(stations['customers'].sum())} customers",
         caption="Areas (feeders) in the normal switching state. A dot is a station, its size the number of customers; "
         "a cross is an open point.",
-        alt=f"Map of the network with {count} areas: " + ", ".join(names),
+        alt="Map of the network with its areas: " + ", ".join(names),
         table=stations,
     )
 
@@ -178,7 +178,7 @@ def _canvas(where: Map) -> go.Figure:
         xaxis=hidden,
         yaxis={**hidden, "scaleanchor": "x", "scaleratio": ratio},
         height=560,
-        margin={"l": 8, "r": 8, "t": 84, "b": 8},
+        margin={"l": 8, "r": 8, "t": 96, "b": 8},
         dragmode="pan",
     )
     return figure

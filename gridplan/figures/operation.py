@@ -30,7 +30,7 @@ def voltage_band(daily: pd.DataFrame, band: tuple[float, float], *, title: str) 
     panels = make_subplots(
         rows, min(2, len(names)), shared_xaxes=True, shared_yaxes=True, subplot_titles=[theme.text(n) for n in names]
     )
-    panels.update_layout(height=90 + 190 * rows, showlegend=False)
+    panels.update_layout(height=110 + 190 * rows, showlegend=False, margin={"t": 76})
     colours = theme.colour_of(names)
     for i, name in enumerate(names):
         here, cell = daily[daily["area"] == name], {"row": i // 2 + 1, "col": i % 2 + 1}
@@ -82,7 +82,8 @@ def carpet(hourly: pd.DataFrame, column: str, *, name: str, title: str, caption:
     figure.update_xaxes(tickformat="%b", dtick="M1")
     figure.update_yaxes(title_text="Hour of the day", dtick=6)
     peak = hourly.loc[hourly[column].idxmax()]
-    alt = f"Highest value {number(peak[column], 1)} on {peak['day']:%d %B} in hour {peak['hour']}."
+    hour = int(peak["hour"])
+    alt = f"Highest value {number(peak[column], 1)} on {peak['day']:%d %B}, {hour:02d}:00 to {hour + 1:02d}:00."
     return Figure(figure, name, title, caption, alt, hourly)
 
 

@@ -23,7 +23,7 @@ from gridplan import tables
 from gridplan.figures import theme
 
 PLOTLY = "application/vnd.plotly.v1+json"
-UNIT_DIGITS = {"pu": 3, "%": 1}
+UNIT_DIGITS = {"pu": 3, "%": 1, "MWh": 0, "MW": 2}
 """Decimals of the numbers in a row that names its unit."""
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]

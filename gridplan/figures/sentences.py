@@ -10,7 +10,7 @@ import pandas as pd
 from gridplan.figures.outputs import Card, Text, number, prose
 
 
-def verdict(key: Any, *, when: str = "Over the year") -> Text:
+def verdict(key: Any, *, when: str = "") -> Text:
     """Say whether the network stays inside its limits, and what comes nearest.
 
     Parameters
@@ -18,8 +18,9 @@ def verdict(key: Any, *, when: str = "Over the year") -> Text:
     key
         :class:`gridplan.performance.KeyFigures`.
     when
-        Start of the first sentence.
+        Start of the first sentence; the period if not given.
     """
+    when = when or ("Over the year" if _span(key) == "the year" else f"Over the {_span(key)} of the time series")
     if key.failed_h == key.hours:
         return prose("{when} **no step has a power-flow solution**: nothing below can be judged.", when=when)
     if key.outside_h:
@@ -29,13 +30,18 @@ def verdict(key: Any, *, when: str = "Over the year") -> Text:
             " that could be solved." if key.failed_h else "."
         )
     voltage = "Voltages lie between {low:.3f} pu at {low_bus} and {high:.3f} pu at {high_bus}."
-    lines = "The highest loading of a line is {loading:.0f} % of its rating, at {line}"
-    trafo = ", that of a transformer {trafo_loading:.0f} %, at {trafo}." if pd.notna(key.trafo_loading_percent) else "."
-    failed = (
-        " **For {failed:,.1f} h there is no power-flow solution**; they are in no figure and no average." if key.failed_h else ""
+    lines = " The highest loading of a line is {loading:.0f} % of its rating, at {line}."
+    trafo = " The highest loading of a transformer is {trafo_loading:.0f} %, at {trafo}."
+    parts = [first, " ", voltage]
+    parts += [lines if pd.notna(key.line_loading_percent) else " **No line has a rating: no loading of a line is judged.**"]
+    parts += [trafo] if pd.notna(key.trafo_loading_percent) else []
+    parts += (
+        [" **For {failed:,.1f} h there is no power-flow solution**; they are in no figure and no average."]
+        if key.failed_h
+        else []
     )
     return prose(
-        f"{first} {voltage} {lines}{trafo}{failed}",
+        "".join(parts),
         when=when,
         outside=key.outside_h,
         hours=key.hours,
@@ -52,8 +58,32 @@ def verdict(key: Any, *, when: str = "Over the year") -> Text:
     )
 
 
+def voltage_lesson(key: Any, events: pd.DataFrame) -> Text:
+    """Say when the voltage is lowest and highest.
+
+    Parameters
+    ----------
+    key
+        :class:`gridplan.performance.KeyFigures`.
+    events
+        `time`, `kind` from :func:`gridplan.powerflow.worst_hours`.
+    """
+    if pd.isna(key.vm_min_pu):
+        return prose("No voltage could be computed.")
+    hours = {kind: events.loc[events["kind"] == kind, "time"].dt.hour for kind in ("lowest voltage", "highest voltage")}
+    low, high = (f"{hour.min():02d}:00 and {hour.max() + 1:02d}:00" for hour in hours.values())
+    return prose(
+        "The lowest voltage stands at {low_bus}, the highest at {high_bus}. On the worst days the lowest comes between {low}, "
+        "the highest between {high}.",
+        low_bus=key.vm_min_bus,
+        high_bus=key.vm_max_bus,
+        low=low,
+        high=high,
+    )
+
+
 def operation_cards(key: Any, bounds: Any) -> list[Card]:
-    """Return the key figures of a year of operation.
+    """Return the key figures of a period of operation.
 
     Parameters
     ----------
@@ -63,24 +93,46 @@ def operation_cards(key: Any, bounds: Any) -> list[Card]:
         :class:`gridplan.powerflow.Limits`.
     """
     voltage_ok = bounds.vm_min_pu <= key.vm_min_pu and key.vm_max_pu <= bounds.vm_max_pu
-    load_ok = key.line_loading_percent <= bounds.line_loading_max_percent
     band = f"band {number(bounds.vm_min_pu, 2)}–{number(bounds.vm_max_pu, 2)} pu"
     spread = f"{number(key.vm_min_pu, 3)}–{number(key.vm_max_pu, 3)}"
-    served = f"{number(key.load_mwh / 1000, 1)} GWh in the year"
+    when = f"on {key.peak_time:%d %b, %H:%M}; {number(key.load_mwh / 1000, 1)} GWh in {_span(key)}" if key.load_mwh else ""
     share = 100 * key.generation_mwh / key.load_mwh if key.load_mwh else float("nan")
-    limit = f"limit {number(bounds.line_loading_max_percent, 0)} %, {key.line}"
     judged = "" if not key.failed_h else f", {number(key.failed_h, 1)} h unsolved"
-    hours = f"of {number(key.hours, 0)} h{judged}"
     return [
-        Card("Peak load", key.peak_load_mw, "MW", served, digits=1),
+        Card("Peak load", key.peak_load_mw, "MW", when, digits=1),
         Card(
             "Generation in the network", key.generation_mwh / 1000, "GWh", f"{number(share, 0)} % of the load's energy", digits=1
         ),
-        Card("Losses", key.losses_percent, "%", f"{number(key.losses_mwh, 0)} MWh in the year", digits=2),
+        Card("Losses", key.losses_percent, "%", f"{number(key.losses_mwh, 0)} MWh in {_span(key)}", digits=2),
         Card("Voltage", spread, "pu", band, "good" if voltage_ok else "bad"),
-        Card("Highest line loading", key.line_loading_percent, "%", limit, "good" if load_ok else "bad", digits=0),
-        Card("Outside limits", key.outside_h, "h", hours, "bad" if key.outside_h or key.failed_h else "good", digits=0),
+        _loading_card(key, bounds),
+        Card("Outside limits", key.outside_h, "h", f"of {number(key.hours, 0)} h{judged}", _outside_status(key), digits=0),
     ]
+
+
+def _loading_card(key: Any, bounds: Any) -> Card:
+    """Highest loading of a line and of a transformer; what has no rating is not judged, and has no mark."""
+    values = (key.line_loading_percent, key.trafo_loading_percent)
+    limits = (bounds.line_loading_max_percent, bounds.trafo_loading_max_percent)
+    known = [value for value in values if pd.notna(value)]
+    if not known:
+        return Card("Loading", "not judged", note="no line or transformer has a rating")
+    inside = all(value <= limit for value, limit in zip(values, limits, strict=True) if pd.notna(value))
+    names = ("line", "transformer")
+    label = " and ".join(name for name, value in zip(names, values, strict=True) if pd.notna(value))
+    where = ", ".join(name for name, value in zip((key.line, key.trafo), values, strict=True) if pd.notna(value))
+    shown = " / ".join(number(value, 0) for value in known)
+    return Card(f"Highest loading, {label}", shown, "%", where, "good" if inside else "bad")
+
+
+def _outside_status(key: Any) -> str:
+    if key.outside_h or key.failed_h:
+        return "bad"
+    return "good" if pd.notna(key.line_loading_percent) else ""
+
+
+def _span(key: Any) -> str:
+    return "the year" if 8700 <= key.hours <= 8800 else f"{number(key.hours, 0)} h"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
@@ -149,7 +201,7 @@ def voltage_title(key: Any, bounds: Any) -> str:
 
 
 def loading_title(lines: pd.DataFrame, bounds: Any) -> str:
-    """Say how many lines come near their limit, or beyond it.
+    """Say how many lines come near their limit, or beyond it, and how many are not judged.
 
     Parameters
     ----------
@@ -159,35 +211,41 @@ def loading_title(lines: pd.DataFrame, bounds: Any) -> str:
         :class:`gridplan.powerflow.Limits`.
     """
     value, limit = lines["loading_max_percent"], bounds.line_loading_max_percent
-    over, half = int((value > limit).sum()), int((value > limit / 2).sum())
-    if value.notna().sum() == 0:
-        return "No loading could be computed"
+    over, half, unknown = int((value > limit).sum()), int((value > limit / 2).sum()), int(value.isna().sum())
+    if unknown == len(lines):
+        return "No line has a rating: no loading is judged"
+    rest = f"; {unknown} of {len(lines)} have no rating and are not judged" if unknown else ""
     if over:
-        return f"{over} line{'s exceed' if over != 1 else ' exceeds'} {number(limit, 0)} % of the rating"
-    return f"No line exceeds {number(limit, 0)} % of its rating; {half} of {len(lines)} exceed half of it"
+        return f"{over} line{'s exceed' if over != 1 else ' exceeds'} {number(limit, 0)} % of the rating{rest}"
+    return f"No line exceeds {number(limit, 0)} % of its rating; {half} of {len(lines)} exceed half of it{rest}"
 
 
 def trafo_title(key: Any) -> str:
     """Say how far the transformers and lines are used."""
-    if pd.isna(key.trafo_loading_percent):
-        return f"The most loaded line reaches {number(key.line_loading_percent, 0)} %"
     trafo, line = number(key.trafo_loading_percent, 0), number(key.line_loading_percent, 0)
-    return f"{key.trafo[0].upper()}{key.trafo[1:]} reaches {trafo} %, the most loaded line {line} %"
+    if pd.isna(key.trafo_loading_percent):
+        return "No loading is judged" if pd.isna(key.line_loading_percent) else f"The most loaded line reaches {line} %"
+    rest = "" if pd.isna(key.line_loading_percent) else f", the most loaded line {line} %"
+    return f"{key.trafo[0].upper()}{key.trafo[1:]} reaches {trafo} %{rest}"
 
 
-def exchange_title(hours: pd.DataFrame) -> str:
+def exchange_title(power: pd.Series, step_h: float) -> str:
     """Say whether the network feeds back.
 
     Parameters
     ----------
-    hours
-        `exchange_mw` by hour [MW].
+    power
+        Power drawn from the grid above by step [MW].
+    step_h
+        Length of a step [h].
     """
-    power = hours["exchange_mw"]
-    back = int((power < 0).sum())
+    if not power.notna().any():
+        return "No exchange could be computed"
+    back = float((power < 0).sum() * step_h)
     if not back:
-        return f"The network draws power in every hour, up to {number(power.max(), 1)} MW"
-    return f"The network feeds back in {number(back)} h of the year, up to {number(-power.min(), 1)} MW"
+        return f"The network draws power in every step, up to {number(power.max(), 1)} MW"
+    peaks = f"up to {number(-power.min(), 1)} MW; it draws up to {number(power.max(), 1)} MW"
+    return f"The network feeds back for {number(back, 0)} h, {peaks}"
 
 
 def energy_title(key: Any) -> str:
@@ -208,17 +266,24 @@ def operation_lesson(key: Any, areas: pd.DataFrame, bounds: Any) -> Text:
     bounds
         :class:`gridplan.powerflow.Limits`.
     """
-    if areas[["vm_min_pu", "line_loading_max_percent"]].isna().all(axis=None):
+    if areas["vm_min_pu"].isna().all():
         return prose("Nothing could be judged: mend the network or the time series first.")
     low = areas.loc[areas["vm_min_pu"].idxmin()]
     high = areas.loc[areas["vm_max_pu"].idxmax()]
-    loaded = areas.loc[areas["line_loading_max_percent"].idxmax()]
+    rated = areas["line_loading_max_percent"].notna().any()
+    loaded = areas.loc[areas["line_loading_max_percent"].idxmax()] if rated else low
+    loading = (
+        "- **Loading**: {loaded} carries the most loaded line, {loading:.0f} % of its rating in the normal state. "
+        "In an open ring half of the rating is what lets one side take over the other.\n"
+        if rated
+        else "- **Loading**: no line has a rating, so no loading is judged: complete the network data.\n"
+    )
     return prose(
         "- **Voltage**: {low_area} has the least room below ({low:.3f} pu, {low_room:.1f} % above the lower limit), "
         "{high_area} the least above ({high:.3f} pu, {high_room:.1f} % below the upper one).\n"
-        "- **Loading**: {loaded} carries the most loaded line, {loading:.0f} % of its rating in the normal state. "
-        "In an open ring half of the rating is what lets one side take over the other.\n"
-        "- **Losses**: {losses:,.0f} MWh a year, {share:.1f} % of what is fed in: the most that loss reduction can ever save.",
+        f"{loading}"
+        "- **Losses**: {losses:,.0f} MWh, {share:.1f} % of what is fed in: the most that reducing them can ever save. "
+        "What is lost below the network of this study is not in it.",
         low_area=low["area"],
         low=low["vm_min_pu"],
         low_room=100 * (low["vm_min_pu"] - bounds.vm_min_pu),
@@ -386,7 +451,7 @@ def standards(cost_keur: float, coarser_keur: float, currency: str) -> Text:
     if not cost_keur and not coarser_keur:
         return prose("Neither the standard equipment nor the next coarser one has to be bought.")
     extra = coarser_keur - cost_keur
-    words = "more" if extra >= 0 else "less: the larger step lasts longer, which a plan made year by year does not see"
+    words = "more" if extra >= 0 else "less: larger steps last longer, which a plan made year by year does not see"
     return prose(
         "With the next coarser standard, which leaves out the smallest size of each kind of equipment, the same needs "
         "would cost {coarser:,.0f} k{currency} in place of {cost:,.0f} k{currency}: {extra:,.0f} k{currency} {words}.",

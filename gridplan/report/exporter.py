@@ -85,7 +85,13 @@ def _view(made: page.Page, manifest: dict[str, Any]) -> dict[str, Any]:
         "scripts": [Markup(script) for script in scripts],  # noqa: S704 - our own file, and plotly's
         "policy": _policy(scripts),
         "moment": _moment,
+        "changed": ", ".join(_change(p) for p in manifest.get("parameters", []) if p["overridden"]),
     }
+
+
+def _change(parameter: dict[str, Any]) -> str:
+    value, usual = provenance.value_words(parameter["value"]), provenance.value_words(parameter["default"])
+    return f"{parameter['name']} = {value} (default {usual})"
 
 
 def _by_hand() -> dict[str, Any]:

@@ -6,8 +6,12 @@ The cell tagged ``parameters`` holds assignments of literals and nothing else::
     years: list[int] = [2030, 2040]  # years looked at
     limit: float | None = None       # highest loading [%]; None takes the one of the study
 
-The name, the type (annotation, or else the type of the default) and the comment are the parameter. A value that does not
-fit is found here, before any kernel starts.
+The name, the type (annotation, or else the type of the default) and the comment are the parameter. Where the comment of a
+number ends with a range, it is checked::
+
+    load_percent = 100.0  # load as a share of the base year [%], 0 to 1000
+
+A value that does not fit is found here, before any kernel starts.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ STUDY = "study"
 TAG = "parameters"
 
 _KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_UNIT = r"\[([^\[\]]+)\]"
+_RANGE = re.compile(rf"(?:^|[\s,;:(])({_NUMBER}) to ({_NUMBER})\s*(?:{_UNIT})?[).]*$")
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -53,6 +60,8 @@ class Parameter:
         Whether None is allowed.
     description
         The comment behind the assignment.
+    low, high
+        Range of a number, or of each number of a list, in the unit that the comment gives; None for no limit.
     """
 
     name: str
@@ -61,6 +70,14 @@ class Parameter:
     item: str = ""
     optional: bool = False
     description: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """The unit in brackets that the comment gives last, ``[%]``; empty where it gives none."""
+        units = re.findall(_UNIT, self.description)
+        return f"[{units[-1]}]" if units else ""
 
     @property
     def type(self) -> str:
@@ -126,7 +143,7 @@ def read_notebook(notebook: str | Path | nbformat.NotebookNode) -> nbformat.Note
     try:
         found = nbformat.reads(path.read_text("utf-8"), as_version=4)
         return nbformat.v4.upgrade(found, from_version=4, from_minor=found.nbformat_minor)
-    except (ValueError, nbformat.ValidationError) as fault:
+    except (OSError, ValueError, nbformat.ValidationError) as fault:
         raise ParameterError(f"notebook {path}", [Problem(path.name, f"not a notebook: {fault}")]) from fault
 
 
@@ -169,7 +186,7 @@ def gather(
     given |= _from_texts(known, texts, problems)
     given |= _fitted(known, {name: (value, "parameters", "") for name, value in (values or {}).items()}, problems)
     if problems:
-        raise ParameterError("the parameters given", problems)
+        raise ParameterError("the set of parameters given", problems)
     return given
 
 
@@ -220,12 +237,24 @@ def _read_statement(statement: ast.stmt, comment: str) -> Parameter:
 def _typed(name: str, default: Any, annotation: ast.expr | None, comment: str) -> Parameter:
     default = list(default) if isinstance(default, tuple) else default
     kind, item, optional = _annotated(annotation) if annotation is not None else _inferred(name, default)
-    parameter = Parameter(name, default, kind, item, optional, comment)
+    low, high = _range(comment) if {"int", "float"} & {kind, item} else (None, None)
+    parameter = Parameter(name, default, kind, item, optional, comment, low, high)
     try:
         fit(parameter, default)
     except _MisfitError as fault:
         raise _MisfitError(f"default of '{name}': {fault}") from fault
     return parameter
+
+
+def _range(comment: str) -> tuple[float | None, float | None]:
+    """Read ``LOW to HIGH`` from the end of a comment, before or behind a unit."""
+    found = _RANGE.search(comment)
+    if found is None:
+        return None, None
+    low, high = float(found[1]), float(found[2])
+    if low > high:
+        raise _MisfitError(f"the range '{found[1]} to {found[2]}' of the comment is empty; write the lower limit first")
+    return low, high
 
 
 def _inferred(name: str, default: Any) -> tuple[str, str, bool]:
@@ -266,9 +295,10 @@ def fit(parameter: Parameter, value: Any) -> Any:
         raise _MisfitError(f"None is not allowed; a {parameter.kind} is needed")
     value = _fit_kind(parameter.kind, value)
     if parameter.item and isinstance(value, list):
-        return [_fit_kind(parameter.item, v) for v in value]
-    if isinstance(value, list | dict):
+        value = [_fit_kind(parameter.item, v) for v in value]
+    elif isinstance(value, list | dict):
         _refuse_objects(value)
+    _refuse_outside(parameter, value)
     return value
 
 
@@ -284,6 +314,16 @@ def _fit_kind(kind: str, value: Any) -> Any:
     if kind == "float" and not math.isfinite(value):
         raise _MisfitError(f"{value!r} is no finite number")
     return value
+
+
+def _refuse_outside(parameter: Parameter, value: Any) -> None:
+    if parameter.low is None or parameter.high is None:
+        return
+    outside = [v for v in (value if isinstance(value, list) else [value]) if not parameter.low <= v <= parameter.high]
+    if outside:
+        given = ", ".join(f"{v:.12g}" for v in outside)
+        allowed = f"{parameter.low:.12g} to {parameter.high:.12g} {parameter.unit}".rstrip()
+        raise _MisfitError(f"{given} is outside {allowed}")
 
 
 def _refuse_objects(value: Any) -> None:
@@ -343,7 +383,7 @@ def from_text(parameter: Parameter, text: str) -> Any:
         return None
     if parameter.kind in {"list", "dict"}:
         return fit(parameter, _read_collection(parameter, text))
-    return _read_scalar(parameter.kind, text)
+    return fit(parameter, _read_scalar(parameter.kind, text))
 
 
 def _read_scalar(kind: str, text: str) -> Any:
@@ -402,7 +442,8 @@ def _from_file(known: Mapping[str, Parameter], file: Path, problems: list[Proble
         text = file.read_text("utf-8-sig")
         content, raw = yaml.load(text, _Loader), yaml.load(text, _RawLoader)  # noqa: S506 - both construct plain data only
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
-        problems.append(Problem(where, f"cannot be read: {' '.join(str(fault).split())}"))
+        remedy = _unread(file) if isinstance(fault, OSError) else "write one line 'name: value' for each parameter, in UTF-8"
+        problems.append(Problem(where, f"cannot be read: {' '.join(str(fault).split())}", remedy=remedy))
         return {}
     if content is None:
         return {}
@@ -418,6 +459,16 @@ def _from_file(known: Mapping[str, Parameter], file: Path, problems: list[Proble
         else:
             given[str(name)] = (value, where, _yaml_hint(known.get(str(name)), value, typed))
     return _fitted(known, given, problems)
+
+
+def _unread(file: Path) -> str:
+    """Say what to do about a file that cannot be opened."""
+    if file.exists():
+        return "give the name of a YAML file that you may read"
+    if not file.parent.is_dir():
+        return f"there is no folder {file.parent}; give the file's path as seen from the working directory"
+    near = [f.name for f in file.parent.iterdir() if f.suffix in {".yaml", ".yml"}]
+    return suggest(file.name, near) if near else "give the file's path as seen from the working directory"
 
 
 def _misread(value: Any, typed: Any) -> bool:

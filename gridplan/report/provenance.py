@@ -20,7 +20,9 @@ from typing import Any
 
 import nbformat
 
+from gridplan.errors import GridplanError
 from gridplan.report.parameters import STUDY, Parameter
+from gridplan.study import read_study
 
 FORMAT = 1
 SOFTWARE = ("gridplan", "pandapower", "pandas", "numpy", "scipy", "numba", "plotly", "papermill", "nbconvert", "ipykernel")
@@ -35,7 +37,8 @@ def inputs(notebook: Path, study: Path) -> dict[str, Any]:
     notebook
         Notebook file.
     study
-        Study folder or workbook; hidden files of a folder are passed over.
+        Study folder or workbook; hidden files of a folder are passed over. Files elsewhere that the study reads, such as its
+        network, are hashed too.
 
     Returns
     -------
@@ -60,11 +63,19 @@ def _study_files(study: Path) -> list[dict[str, Any]]:
     root = study.parent if study.is_file() else study
     files = [study] if study.is_file() else sorted(f for f in study.rglob("*") if f.is_file())
     named = [(f.relative_to(root), f) for f in files]
-    return [
-        {"name": name.as_posix(), "sha256": sha256(f), "bytes": f.stat().st_size}
-        for name, f in named
-        if not any(part.startswith((".", "~$", "__pycache__")) for part in name.parts)
-    ]
+    shown = {
+        name.as_posix(): f for name, f in named if not any(part.startswith((".", "~$", "__pycache__")) for part in name.parts)
+    }
+    known = {f.resolve() for f in shown.values()}
+    outside = [(shown_path(f), f) for f in _read_by(study) if f.resolve() not in known]
+    return [{"name": name, "sha256": sha256(f), "bytes": f.stat().st_size} for name, f in [*shown.items(), *outside]]
+
+
+def _read_by(study: Path) -> tuple[Path, ...]:
+    try:
+        return read_study(study).files
+    except GridplanError:  # the notebook says what is wrong with it; what its folder holds is on record all the same
+        return ()
 
 
 def shown_path(path: Path) -> str:
@@ -122,17 +133,53 @@ def _version(name: str) -> str:
 
 
 def parameters(known: Mapping[str, Parameter], given: Mapping[str, Any], study: str) -> list[dict[str, Any]]:
-    """List every parameter with value, default and whether it was given."""
+    """List every parameter with value, default and whether it was given another value than the default."""
+    changed = changes(known, given)
     return [
         {
             "name": p.name,
             "value": study if p.name == STUDY else _json(given.get(p.name, p.default)),
             "default": _json(p.default),
-            "overridden": p.name in given,
+            "overridden": p.name in changed,
             "description": p.description,
         }
         for p in known.values()
     ]
+
+
+def changes(known: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values given that differ from the notebook's defaults, in the order of the notebook."""
+    return {name: given[name] for name, p in known.items() if name != STUDY and name in given and given[name] != p.default}
+
+
+def value_words(value: Any) -> str:
+    """Write a parameter's value for a reader: ``130``, ``reference``, ``2030, 2040``."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return ", ".join(value_words(v) for v in value) or "none"
+    return str(value) or "empty"
+
+
+def tag(changed: Mapping[str, Any], longest: int = 60) -> str:
+    """Name a set of changed parameters as a file name can hold it: ``load_percent-130_pv_percent-200``.
+
+    Parameters
+    ----------
+    changed
+        Values by name, of :func:`changes`.
+    longest
+        Length from which the tag is cut and ends with a hash instead.
+    """
+    plain = "_".join(f"{name}-{value_words(value)}" for name, value in changed.items())
+    safe = re.sub(r"-*, *|[^\w.,-]+", "-", plain).rstrip("-.")
+    if safe.replace("-", "") == re.sub(r"[-, ]", "", plain) and len(safe) <= longest:
+        return safe
+    # Two sets of values must not share a name where it does not hold all of them.
+    digest = hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()[:8]
+    return f"{safe[: longest - 9].rstrip('-._')}-{digest}"
 
 
 def _json(value: Any) -> Any:

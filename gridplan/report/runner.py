@@ -2,7 +2,8 @@
 
 Folders under `out`::
 
-    <notebook>-<study>.html               the newest page, replaced in one step
+    <notebook>-<study>.html               the newest page, replaced in one step by runs with the notebook's own parameters
+    <notebook>-<study>-<changes>.html     the newest page with parameters changed in this way
     <notebook>/<UTC time>-<study>/        one run: page, executed notebook, csv/, manifest.json
     <notebook>/failed/<UTC time>-<study>/ what a failed run left: notebook as far as it came, error, kernel's own words
 """
@@ -12,11 +13,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +39,11 @@ from gridplan.report.parameters import STUDY, TAG, Parameter, gather, read_noteb
 GRACE_S = 20.0
 """What a worker gets after its time limit to write down what it has."""
 
+STALE_S = 86_400.0
+"""Age from which the folder of a run is taken for abandoned, where nothing tells whether its process lives [s]."""
+
 _OWN_ERRORS = {"GridplanError", "InputError", "StudyError", "NetworkError", "ParameterError", "NotConverged", "ReportError"}
+_OWNER = "process.json"
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -71,7 +78,7 @@ class RunOptions:
         if self.timeout_s is not None and not self.timeout_s > 0:
             problems.append(Problem("timeout_s", f"{self.timeout_s} is not above 0 [s]"))
         if problems:
-            raise ParameterError("the options of the run", problems)
+            raise ParameterError("the set of run options", problems)
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Run:
     page
         The report, one offline HTML file in `folder`.
     latest
-        The copy of the newest page of this notebook and study.
+        The copy of the newest page of this notebook and study, and of these parameters where they are not the notebook's own.
     notebook
         The executed notebook.
     csv
@@ -133,6 +140,13 @@ class _Plan:
     @property
     def name(self) -> str:
         return f"{self.started:%Y%m%dT%H%M%SZ}-{self.study_name}"
+
+    @property
+    def latest(self) -> Path:
+        """The newest page; a run with changed parameters never takes the place of one without."""
+        changed = provenance.changes(self.known, self.given)
+        parts = [self.stem, self.study_name, *([provenance.tag(changed)] if changed else [])]
+        return self.out / f"{'-'.join(parts)}.html"
 
 
 def render(
@@ -185,7 +199,7 @@ def render(
         manifest = _manifest(plan, facts, executed)
         _write_page(plan, part, executed, manifest)
         folder = _publish(part, part.parent, plan.name)
-    latest = _point_latest(folder / f"{plan.stem}.html", plan.out / f"{plan.stem}-{plan.study_name}.html")
+    latest = _point_latest(folder / f"{plan.stem}.html", plan.latest)
     csv = tuple(sorted(folder.glob("csv/*.csv")))
     page, executed_file = folder / f"{plan.stem}.html", folder / f"{plan.stem}.ipynb"
     return Run(folder, page, latest, executed_file, csv, folder / "manifest.json", plan.started, _since(plan.started))
@@ -207,10 +221,13 @@ def _plan(notebook: Path, study: Path, parameters: Mapping[str, Any], out: Path,
 @contextlib.contextmanager
 def _part_folder(plan: _Plan) -> Iterator[Path]:
     """Make the folder that a run works in; it goes when the run does not end in a rename, whatever the reason."""
+    _remove_stale(plan.out / plan.stem)
     try:
         part = _new_folder(plan.out / plan.stem, f"{plan.name}.part")
+        _write_json(part / _OWNER, _owner())
     except OSError as fault:
-        raise ReportError(f"cannot write to {plan.out}: {fault}") from fault
+        remedy = "give another folder with --out (out= in Python), or make room and see that you may write there"
+        raise ReportError(f"cannot write to {plan.out}: {fault}; {remedy}") from fault
     try:
         yield part
     except OSError as fault:
@@ -219,6 +236,34 @@ def _part_folder(plan: _Plan) -> Iterator[Path]:
         ) from fault
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _owner() -> dict[str, Any]:
+    """Say which process a folder belongs to; its time of birth tells it from a later one of the same number."""
+    return {"host": platform.node(), "pid": os.getpid(), "born": psutil.Process().create_time()}
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove what killed runs left behind."""
+    for part in parent.glob("*.part"):
+        if part.is_dir() and _is_stale(part):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _is_stale(part: Path) -> bool:
+    """Whether a run is over: its process on this machine is gone, or, where none is on record, nothing changed for a day."""
+    try:
+        owner = json.loads((part / _OWNER).read_text("utf-8"))
+        if owner["host"] == platform.node():
+            return abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 2.0
+    except psutil.NoSuchProcess:
+        return True
+    except (OSError, ValueError, KeyError, psutil.AccessDenied):  # no record that could be relied on: its age decides
+        pass
+    try:
+        return time.time() - max(f.stat().st_mtime for f in [part, *part.rglob("*")]) > STALE_S
+    except OSError:  # it is being moved or removed at this moment
+        return False
 
 
 def _new_folder(parent: Path, name: str) -> Path:
@@ -248,6 +293,7 @@ def _execute(plan: _Plan, part: Path) -> dict[str, Any] | None:
     with (part / "kernel.log").open("wb") as log, _shown(plan.options, len(plan.source.cells) + 1) as on_cell:
         last = _drive(job, log, on_cell)
     source.unlink()
+    (part / _OWNER).unlink()
     return None if last.get("done") else last
 
 

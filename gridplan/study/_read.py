@@ -1,31 +1,18 @@
-"""Studies: everything an analysis needs, in a folder or in one workbook; read, checked, written.
-
-A folder holds ``study.toml`` and tables ``<table>.csv`` or ``<table>.csv.gz``; a workbook ``.xlsx`` holds the same tables as
-sheets, and the keys of ``study.toml`` as rows `key`, `value` of a sheet ``study``. The same content gives the same
-:class:`Study`. The table ``sources`` says for every other file or sheet where it comes from and under which licence.
-"""
+"""Studies read and checked."""
 
 from __future__ import annotations
 
 import difflib
-import gzip
 import html
-import json
-import os
 import re
-import shutil
-import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pandas as pd
 import python_calamine
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from gridplan import tables
 from gridplan.errors import Problem, StudyError, suggest
@@ -33,8 +20,9 @@ from gridplan.errors import Problem, StudyError, suggest
 SUFFIXES = (".csv", ".csv.gz")
 NOT_INPUT = ("study", "results")  # of the dictionary: the settings, and the labels of results
 NEED_NO_SOURCE = ("study", "sources", "readme", "licence", "licences", "license", "licenses", "dictionary")
-SHEET_CELL = 32_767  # characters that a cell of a workbook holds; openpyxl cuts the rest off without a word
-LONG = 1_000_000  # characters of CSV text beyond which a table is written compressed
+NEEDED = ("customers", "assignments", "profiles")  # without these tables notebooks stop
+YEAR_H = (8760, 8784)  # hours of a common year and of a leap year
+COLLECTED = re.compile(r"[A-Za-z][\w+.-]+:")  # pandapower:, simbench:; one letter before the colon is a drive of Windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +201,12 @@ def examine(path: str | Path) -> tuple[Study, tuple[Problem, ...]]:
 def _no_study(place: Path) -> Problem:
     if place.is_file():
         return Problem(str(place), "is neither a study folder nor an .xlsx workbook", remedy="give one of these")
-    beside = place.parent.iterdir() if place.parent.is_dir() else ()
-    known = sorted(p.name for p in beside if p.is_dir() or p.suffix == ".xlsx")
-    return Problem(str(place), "does not exist", remedy=suggest(place.name, known))
+    there = place.absolute()
+    while not there.parent.is_dir():
+        there = there.parent
+    kind = "file" if there.suffix else "folder"
+    known = sorted(p.name for p in there.parent.iterdir() if (p.is_dir() or p.suffix == ".xlsx") and not p.name.startswith("."))
+    return Problem(str(place), f"there is no {kind} '{there.name}' in {there.parent}", remedy=suggest(there.name, known))
 
 
 def _study(path: Path, found: _Found) -> tuple[Study, tuple[Problem, ...]]:
@@ -364,10 +355,9 @@ def _settings(found: _Found) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def _network(settings: Mapping[str, Any], found: _Found) -> tuple[str, tuple[Path, ...], list[Problem]]:
-    """Return the network's source, its files, and a problem if there is no such file."""
+    """Return the network's source, its files, and a problem if there is no such file; the source is then empty."""
     source = str(settings.get("network") or "")
-    # One letter before the colon is a drive of Windows.
-    if not source or re.match(r"[A-Za-z][\w+.-]+:", source):
+    if not source or COLLECTED.match(source):
         return source, (), []
     path = (found.folder / source).resolve()
     if path.is_dir():
@@ -376,11 +366,7 @@ def _network(settings: Mapping[str, Any], found: _Found) -> tuple[str, tuple[Pat
         return str(path), (path,), []
     where, row = found.setting_place["network"]
     near = suggest(source, [file.name for file in found.folder.iterdir() if not file.name.startswith(".")])
-    return (
-        source,
-        (),
-        [Problem(f"{where}, key 'network'", f"there is no file '{source}' in {found.folder}", row=row, remedy=near)],
-    )
+    return "", (), [Problem(f"{where}, key 'network'", f"there is no file '{source}' in {found.folder}", row=row, remedy=near)]
 
 
 def _register(own: pd.DataFrame | None, where: str) -> tuple[pd.DataFrame, list[Problem]]:
@@ -429,169 +415,64 @@ def _source_problems(sources: pd.DataFrame | None, found: _Found, network: tuple
     held |= {table: found.where[table] if found.where[table].endswith(SUFFIXES) else table for table in found.cells}
     needed = {key: name for key, name in held.items() if Path(key).stem.lower() not in NEED_NO_SOURCE}
     listed = {_table_of(str(name)) for name in sources["file"]}
-    problems = []
+    problems, meant = [], set()
     for key in sorted(needed.keys() - listed):
         near = difflib.get_close_matches(key, sorted(listed - held.keys()), n=1, cutoff=0.75)
+        meant.update(near)
         remedy = f"a row names '{near[0]}': is this meant?" if near else "add a row with its content, source and licence"
         problems.append(Problem(where, f"has no row for '{needed[key]}'", column="file", remedy=remedy))
-    return problems
+    return [*problems, *_absent_sources(sources["file"], found, held.keys() | meant)]
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------------
+def _absent_sources(named: pd.Series, found: _Found, known: Set[str]) -> Iterator[Problem]:
+    """Yield the rows that name a file which the folder does not hold; a workbook may name the files it was made from."""
+    where = found.where["sources"]
+    for row, name in enumerate(named if where.endswith(SUFFIXES) else (), 2):
+        if isinstance(name, str) and name and not is_listed(name, known) and not (found.folder / name).exists():
+            what = f"'{name}' is not in the folder of the study"
+            yield Problem(where, what, row=row, column="file", remedy="add the file, or delete the row")
 
 
-def scaffold(
-    folder: str | Path,
-    settings: Mapping[str, Any],
-    content: Mapping[str, pd.DataFrame],
-    *,
-    files: Mapping[str, Path | str] | None = None,
-) -> Path:
-    """Write a study folder whole or not at all.
+def is_listed(name: str, known: Iterable[str]) -> bool:
+    """Tell whether a row of `sources` names one of the known tables and files, a collection, or a page about the study."""
+    key = _table_of(name)
+    return key in known or bool(COLLECTED.match(name)) or Path(key).stem.lower() in NEED_NO_SOURCE
+
+
+def doubts(study: Study) -> tuple[Problem, ...]:
+    """Return what is no fault of a study's tables but makes analyses fail or mislead.
 
     Parameters
     ----------
-    folder
-        Folder to make; it may exist if it is empty.
-    settings
-        Keys of ``study.toml``.
-    content
-        Tables by name; they are written as they are, so that cells may be left to fill.
-    files
-        Other files by name: text, or a file or folder to copy.
+    study
+        Study without problems.
 
     Returns
     -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    StudyError
-        The folder holds something already, or cannot be written.
+    tuple
+        A table `profiles` that does not hold a year; tables without which the notebooks cannot run.
     """
-    target = refuse_existing(folder)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".part") as part:
-            whole = Path(part) / "study"
-            whole.mkdir()
-            _fill(whole, settings, content, files or {})
-            if target.exists():
-                target.rmdir()
-            whole.rename(target)
-    except OSError as error:
-        raise StudyError(f"new study {target}", [Problem(str(target), f"cannot be written: {error}")]) from error
-    return target
+    found = []
+    if "profiles" in study.tables and (hours := _hours(study.tables["profiles"]["time"])) is not None:
+        remedy = "energy, hours of overload and the peak of the year are those of this time only; give a whole year"
+        if not YEAR_H[0] <= hours <= YEAR_H[1]:
+            found.append(Problem(place(study, "profiles"), f"holds {hours:,.4g} h, not a year", remedy=remedy))
+    missing = [name for name in NEEDED if name not in study.tables]
+    if missing:
+        tables_of = f"the table{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        remedy = "add " + ", ".join(f"{name}.csv" if study.path.is_dir() else f"a sheet '{name}'" for name in missing)
+        found.append(
+            Problem("study", f"{tables_of} {'are' if len(missing) > 1 else 'is'} missing; notebooks need them", remedy=remedy)
+        )
+    return tuple(found)
 
 
-def refuse_existing(folder: str | Path) -> Path:
-    """Return the path of a folder that may be made; a StudyError says that it holds something already."""
-    target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        remedy = "name a folder that does not exist yet"
-        raise StudyError(f"new study {target}", [Problem(str(target), "exists already", remedy=remedy)])
-    return target
+def _hours(time: pd.Series) -> float | None:
+    """Return the time that equal steps cover [h]; None if one step alone does not tell how long it is."""
+    return len(time) * (time.iloc[1] - time.iloc[0]) / pd.Timedelta(hours=1) if len(time) > 1 else None
 
 
-def _fill(
-    folder: Path, settings: Mapping[str, Any], content: Mapping[str, pd.DataFrame], files: Mapping[str, Path | str]
-) -> None:
-    lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-    (folder / "study.toml").write_text("\n".join(["[study]", *lines, ""]), encoding="utf-8", newline="\n")
-    for name, frame in content.items():
-        text = tables.to_csv(frame)
-        if len(text) > LONG:
-            (folder / f"{name}.csv.gz").write_bytes(_gzip(text))
-        else:
-            (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    for name, file in files.items():
-        if isinstance(file, str):
-            (folder / name).write_text(file, encoding="utf-8", newline="\n")
-        elif file.is_dir():
-            shutil.copytree(file, folder / name)
-        else:
-            shutil.copyfile(file, folder / name)
-
-
-def _gzip(text: str) -> bytes:
-    return gzip.compress(text.encode(), mtime=0)  # the same content gives the same file
-
-
-def _toml(value: Any) -> str:
-    """Return a TOML value; JSON's strings and numbers are TOML's, but for DEL."""
-    plain = value if isinstance(value, str | int | float) else int(value)
-    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _settings_of(study: Study, network: str) -> dict[str, Any]:
-    keys = ("name", "title", "description", "network", "base_year", "currency")
-    return {key: getattr(study, key) for key in keys} | {"network": network, "base_year": int(study.base_year)}
-
-
-def write_study(study: Study, folder: str | Path) -> Path:
-    """Write a study as a folder, with its network file.
-
-    Raises
-    ------
-    StudyError
-        The folder holds something already, or cannot be written.
-    """
-    network = Path(study.network)
-    local = network.is_absolute()
-    name = network.name if local else study.network
-    return scaffold(folder, _settings_of(study, name), study.tables, files={name: network} if local else None)
-
-
-def write_workbook(study: Study, path: str | Path) -> Path:
-    """Write a study as one ``.xlsx`` workbook; a network file stays where it is, the workbook names it.
-
-    Raises
-    ------
-    StudyError
-        A cell cannot stand in a workbook, or the file cannot be written.
-    """
-    target = Path(path)
-    network = Path(study.network)
-    source = Path(os.path.relpath(network, target.resolve().parent)).as_posix() if network.is_absolute() else study.network
-    settings = _settings_of(study, source)
-    sheets = {
-        "study": pd.DataFrame({"key": list(settings), "value": pd.Series(list(settings.values()), dtype=object)}),
-        **study.tables,
-    }
-    if problems := [problem for name, frame in sheets.items() for problem in _unfit(name, frame)]:
-        raise StudyError(f"workbook {target}", problems)
-    book = openpyxl.Workbook(write_only=True)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        for name, frame in sheets.items():
-            sheet = book.create_sheet(name)
-            for row in [list(frame), *frame.astype(object).where(frame.notna(), None).to_numpy().tolist()]:
-                sheet.append([_sheet_cell(sheet, value) for value in row])
-        book.save(part)
-        part.replace(target)
-    except OSError as error:
-        raise StudyError(f"workbook {target}", [Problem(target.name, f"cannot be written: {error}")]) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return target
-
-
-def _unfit(name: str, frame: pd.DataFrame) -> Iterator[Problem]:
-    """Yield the text cells that a workbook cannot hold."""
-    for column in frame.select_dtypes(object):
-        for row, cell in enumerate(frame[column], 2):
-            if isinstance(cell, str) and (len(cell) > SHEET_CELL or ILLEGAL_CHARACTERS_RE.search(cell)):
-                what = f"a cell of a workbook cannot hold this text: {cell[:20]!a}"
-                yield Problem(
-                    f"sheet '{name}'", what, row=row, column=column, remedy="shorten it or leave out control characters"
-                )
-
-
-def _sheet_cell(sheet: Any, value: Any) -> Any:
-    """Return a cell; text stays text even where it looks like a formula or an error."""
-    if not isinstance(value, str) or not value.startswith(("=", "#")):
-        return value
-    cell = WriteOnlyCell(sheet, value)
-    cell.data_type = "s"
-    return cell
+def place(study: Study, table: str) -> str:
+    """Name the file that holds a table of a study, or the sheet of a workbook."""
+    names = [file.name for file in study.files if file.name.split(".")[0] == table]
+    return names[0] if names else f"{study.path.name}, sheet '{table}'"
