@@ -5,24 +5,31 @@ What a command needs is imported when it runs, so that ``gridplan --help`` answe
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 from typer.core import TyperGroup
 
 from gridplan import __version__, tables
 from gridplan.errors import GridplanError, InputError, ParameterError, Problem
-from gridplan.study import Study, examine
+from gridplan.study import Study, doubts, examine
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pandapower.auxiliary import pandapowerNet
 
 NOTEBOOKS = Path("notebooks")
+ELEMENTS = {"load": "load", "sgen": "static generator", "storage": "storage unit", "gen": "generator"}
 
 
 class _Commands(TyperGroup):
@@ -87,11 +94,12 @@ def _load(study: Study) -> tuple[pandapowerNet | None, tuple[Problem, ...]]:
 
 def _list(problems: tuple[Problem, ...]) -> None:
     """Print problems under the file in which they are."""
-    for where in dict.fromkeys(problem.where for problem in problems):
-        _say(f"\n{where}", style="bold")
+    for file in dict.fromkeys(problem.where.partition(", ")[0] for problem in problems):
+        _say(f"\n{file}", style="bold")
         for problem in problems:
-            if problem.where == where:
-                said = str(dataclasses.replace(problem, where=""))
+            name, _, rest = problem.where.partition(", ")
+            if name == file:
+                said = str(dataclasses.replace(problem, where=rest))
                 _say(f"  - {said.removeprefix(', ').removeprefix(': ')}")
 
 
@@ -105,12 +113,37 @@ def _take_stock(study: Study, net: pandapowerNet) -> None:
     for row in network.describe(net).itertuples(index=False):
         amount = f", {row.quantity:,.4g} {row.unit}" if row.quantity == row.quantity else ""
         _say(f"  {row.item}{', ' if row.detail else ''}{row.detail}: {row.number}{amount}")
-    findings = network.diagnose(net)
-    for row in findings.itertuples(index=False):
-        element = network.display_name(net, row.element, row.element_id) if row.element_id is not None else row.element
-        _say(f"  {row.severity}: {element}: {row.found}; {row.remedy}", style="yellow" if row.severity == "warning" else "")
-    warned = int((findings["severity"] == "warning").sum())
-    _say(f"No problem found; {warned} warning{'s' if warned != 1 else ''} on the network.", style="green")
+    findings = list(_findings(net))
+    for severity, text in findings:
+        _say(f"  {severity}: {text}", style="yellow" if severity == "warning" else "")
+    warnings = [*_constant(network.unassigned(study, net)), *map(str, doubts(study))]
+    count = len(warnings) + sum(severity == "warning" for severity, _ in findings)
+    _say(f"No problem found; {count} warning{'s' if count != 1 else ''}.", style="green")
+    for text in warnings:
+        _say(f"  warning: {text}", style="yellow")
+
+
+def _findings(net: pandapowerNet) -> Iterator[tuple[str, str]]:
+    """Yield severity and text of what is to know about the network; the same finding at many elements only once."""
+    from gridplan import network  # noqa: PLC0415 - loads pandapower
+
+    same = ["severity", "check", "element", "found", "remedy"]
+    for (severity, _, element, found, remedy), rows in network.diagnose(net).groupby(same, sort=False):
+        numbers = rows["element_id"].dropna().astype(int).tolist()
+        if len(numbers) > 1:
+            shown = ", ".join(f"{element} {number}" for number in numbers[:3]) + (", ..." if len(numbers) > 3 else "")
+            named = f"{len(numbers)} {element}{'es' if element.endswith(('s', 'ch')) else 's'} ({shown})"
+        else:
+            named = network.display_name(net, element, numbers[0]) if numbers else element
+        yield severity, f"{named}: {found}; {remedy}"
+
+
+def _constant(unassigned: pd.DataFrame) -> Iterator[str]:
+    """Yield a warning for every kind of element that no profile moves."""
+    for element, count, power in unassigned.itertuples(index=False):
+        one = ELEMENTS[element] if count == 1 else f"{ELEMENTS[element]}s"
+        follow, their = ("follows", "its") if count == 1 else ("follow", "their")
+        yield f"{count} {one} ({power:.3g} MW) {follow} no profile: {their} power is constant all year"
 
 
 @app.command()
@@ -144,8 +177,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the comm
     source = find_notebook(notebook)
     values = gather(source, texts=parameter or (), file=file)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(Text(source.stem).plain.replace("[", r"\["), total=None)
+    screen = Console(stderr=True)
+    # Where nobody watches, a bar leaves nothing but an empty line.
+    with _stoppable(), Progress(*columns, console=screen, transient=True, disable=not screen.is_interactive) as progress:
+        task = progress.add_task(escape(source.stem), total=None)
         options = RunOptions(
             status="FINAL" if final else "DRAFT",
             classification=classification,
@@ -155,6 +190,21 @@ def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the comm
         run = render(source, study=study, parameters=values, out=out, options=options)
     _say(f"Written in {run.seconds:.0f} s, with {len(run.csv)} CSV files beside it. The newest is always {run.latest}")
     _say(str(run.page))
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a request to end (SIGTERM) stop a run as Ctrl+C does, so that the run ends its kernel and clears its files."""
+    main = threading.current_thread() is threading.main_thread()  # only there can signals be handled
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("Stopped; nothing was published.", error=True)
+        raise typer.Exit(130) from None
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def find_notebook(name: str) -> Path:

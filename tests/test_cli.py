@@ -1,9 +1,13 @@
 """The commands, as an analyst types them."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pandapower as pp
+import pandapower.networks
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -54,6 +58,47 @@ def test_a_sound_study_is_taken_stock_of(run, tiny):
     assert "No problem found" in done.stdout
 
 
+def test_a_sound_study_is_warned_of_what_misleads(run, tiny):
+    out = run("check", tiny(sources=None, profiles=None, customers=None, assignments=None)).stdout
+    assert "sources.csv" in out
+    done = run("check", tiny("other"))
+    for line in (
+        "145 loads (",
+        "follow no profile: their power is constant all year",
+        "warning: profiles.csv: holds 1 h, not a year",
+        "No problem found; 3 warnings.",
+    ):
+        assert line in done.stdout
+    sources = "file,content,source,licence\ncustomers.csv,x,x,x\nprofiles.csv,x,x,x\nassumptions.csv,x,x,x\n"
+    done = run("check", tiny("bare", assignments=None, sources=sources))
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1].startswith("  warning: study: the table assignments is missing")
+
+
+def test_equal_findings_are_told_once_and_numbers_that_are_none_never(run, tiny):
+    net = pp.networks.mv_oberrhein()
+    net.line["max_i_ka"] = 99999.0
+    net.line["length_km"] = 1.0
+    folder = tiny(study_toml='[study]\nname="t"\ntitle="T"\nnetwork="net.json"\nbase_year=2025\n')
+    pp.to_json(net, folder / "net.json")
+    with (folder / "sources.csv").open("a") as file:
+        file.write("net.json,Network,GIS,CC0-1.0\n")
+    out = run("check", folder).stdout
+    assert f"{len(net.line)} lines (line {net.line.index[0]}, line " in out
+    assert out.count("a placeholder") == 1
+    assert "warning: line: all 181 lines have the same length_km of 1: placeholder lengths" in out
+    assert "<NA>" not in out
+    net.line.loc[net.line.index[:2], "length_km"] = -1.0
+    pp.to_json(net, folder / "net.json")
+    out = run("check", folder).stdout
+    assert out.count("\nnet.json\n") == 1
+    assert "length_km is -1, not above 0" in out
+    (folder / "net.json").unlink()
+    out = run("check", folder).stdout
+    assert "there is no file 'net.json'" in out
+    assert "has 2 problems" in out  # and its row in sources.csv
+
+
 def test_every_problem_of_every_table_is_printed_with_row_and_column(run, tiny):
     folder = tiny(
         customers="bus,customer_class,customers\n58,residental,12\n58,commercial,-3\n", profiles="time,house_p\n2025-01-01,abc\n"
@@ -96,7 +141,7 @@ def test_names_are_printed_as_they_are(run, tiny):
 def test_no_study_is_said_on_the_error_stream_without_a_traceback(run, tmp_path):
     done = run("check", tmp_path / "absent")
     assert done.exit_code == 1
-    assert "does not exist" in done.stderr
+    assert "there is no folder 'absent'" in done.stderr
     assert "Traceback" not in done.output
     assert done.stdout == ""
 
@@ -118,6 +163,10 @@ def fill(folder: Path, **cells: object) -> None:
 def test_a_new_study_says_what_is_left_to_fill_and_passes_once_it_is_filled(run, tmp_path):
     folder = tmp_path / "Upper Rhine"
     assert run("new", folder, "--network", "pandapower:mv_oberrhein").exit_code == 0
+    net = pp.networks.mv_oberrhein()
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert readme.count("\n| ") - 2 == net.load.bus.nunique()
+    assert f"| {net.load.bus.iloc[0]} | {net.bus.name.loc[net.load.bus.iloc[0]]} |" in readme
     done = run("check", folder)
     assert done.exit_code == 1
     left = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
@@ -204,6 +253,26 @@ def test_the_options_of_a_report_reach_the_runner(run, notebooks, tmp_path, monk
     options = asked["options"]
     assert (options.status, options.classification, options.timeout_s) == ("FINAL", "Internal", 60)
     assert done.stdout.splitlines()[-1] == str(tmp_path / "reports" / "page.html")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_says_so(run, notebooks, monkeypatch, number):
+    cleared = []
+
+    def render(*_, **__):
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            cleared.append(True)
+
+    monkeypatch.setattr(report_module, "render", render)
+    monkeypatch.setattr(report_module, "gather", lambda *_, **__: {})
+    before = signal.getsignal(signal.SIGTERM)
+    done = run("report", "90-modernisation-plan", "--study", "data/x")
+    assert (done.exit_code, cleared) == (130, [True])
+    assert done.stderr == "Stopped; nothing was published.\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_dictionary_is_printed_as_the_committed_page(run):

@@ -93,13 +93,15 @@ def test_simbench_codes():
 
 def test_a_missing_package_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(NetworkError, match=r"pip install 'gridplan\[simbench\]'"):
+    with pytest.raises(NetworkError, match=r'pip install -e "\.\[simbench\]"'):
         network.open("simbench:1-MV-rural--0-sw")
+    with pytest.raises(NetworkError, match="is no SimBench code.*give a code of the form 1-MV-rural--0-sw"):
+        network.open("simbench:1-MV-rural-0-sw")
     (tmp_path / "circuit.dss").write_text("New Circuit.x")
-    with pytest.raises(NetworkError, match=r"pip install 'OpenDSSDirect.py'"):
+    with pytest.raises(NetworkError, match=r'pip install -e "\.\[opendss\]"'):
         network.open(tmp_path / "circuit.dss")
     (tmp_path / "grid.xml").write_text("<x/>")
-    with pytest.raises(NetworkError, match="pip install 'lxml'"):
+    with pytest.raises(NetworkError, match=r'pip install -e "\.\[cim\]"'):
         network.open(tmp_path / "grid.xml")
 
 
@@ -321,6 +323,13 @@ FAULTS = {
         "line",
         None,
     ),
+    "lengths all 1 km": (
+        lambda net: net.line.__setitem__("length_km", 1.0),
+        "warning",
+        "line length",
+        "line",
+        None,
+    ),
     "names twice": (
         twice(setting("bus", 2, "name", "North"), setting("bus", 3, "name", "North")),
         "info",
@@ -369,6 +378,22 @@ def _findings(check, net):
         return list(check(net))
     except (KeyError, TypeError, ValueError):
         return []  # a network with dangling references: diagnose does not go this far
+
+
+def test_one_bus_without_supply_is_one_bus():
+    net = feeder(3)
+    net.line.loc[1, "in_service"] = False
+    assert list(network.diagnose(net).found) == ["1 bus without supply: 3"]
+
+
+def test_unrated_elements_are_listed():
+    net = feeder(5)
+    assert network.unrated(net).empty
+    net.line.loc[0, "max_i_ka"], net.line.loc[1, "max_i_ka"], net.trafo.loc[0, "sn_mva"] = math.nan, 99999.0, 9999.0
+    net.line.loc[2, ["max_i_ka", "in_service"]] = [math.nan, False]
+    assert network.unrated(net).to_numpy().tolist() == [["line", 0], ["line", 1], ["trafo", 0]]
+    del net.line["max_i_ka"]
+    assert (network.unrated(net).element == "line").sum() == len(net.line) - 1
 
 
 def test_check_names_every_error_once(tmp_path):
@@ -596,11 +621,22 @@ def test_load_names_every_wrong_reference_with_its_row(tmp_path):
     ]
 
 
+def test_elements_without_a_profile_are_counted_with_their_power(tmp_path):
+    net = feeder(5)  # loads 0 to 3 of 0.5 MW
+    net.load.loc[3, "in_service"] = False
+    net.load.loc[2, "scaling"] = 0.5
+    pp.create_gen(net, 3, 0.7)
+    assigned = pd.DataFrame({"element": ["load", "sgen"], "element_id": [0, 1], "profile": "h0"})
+    found = network.unassigned(study_of(tmp_path / "net.json", assignments=assigned), net)
+    assert found.to_numpy().tolist() == [["load", 2, 0.75], ["gen", 1, 0.7]]
+    assert network.unassigned(study_of(tmp_path / "net.json"), net).elements.tolist() == [3, 1]
+
+
 def test_load_refuses_an_unfit_network(tmp_path):
     net = feeder(3)
     net.line.loc[0, "length_km"] = -2.0
     pp.to_json(net, tmp_path / "net.json")
-    with pytest.raises(NetworkError, match="line 0: length_km is -2"):
+    with pytest.raises(NetworkError, match=r"net\.json, line 0: length_km is -2"):
         network.load(study_of(tmp_path / "net.json"))
 
 
@@ -611,5 +647,5 @@ def test_load_lists_an_unfit_network_and_wrong_references_together(tmp_path):
     wrong = study_of(
         tmp_path / "net.json", customers=pd.DataFrame({"bus": [33], "customer_class": "residential", "customers": 5})
     )
-    with pytest.raises(StudyError, match=r"length_km is -2[\s\S]*no bus 33"):
+    with pytest.raises(StudyError, match=r"net\.json, line 0: length_km is -2[\s\S]*no bus 33"):
         network.load(wrong)

@@ -9,7 +9,7 @@ import pandapower as pp
 import pandas as pd
 import pytest
 
-from gridplan import report
+from gridplan import errors, report
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -59,9 +59,13 @@ def test_a_notebook_keeps_the_rules_of_the_house(path):
     assert "study" in report.read_parameters(path)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_it_reports_on_a_study_whose_names_are_script_and_formulas(path, hostile, tmp_path):
-    run = report.render(path, study=hostile, out=tmp_path)
+ANY_STUDY = {"00-start-here": {}, "10-network-today": {}, "30-hosting-capacity": {"profile": "@sum"}, "90-modernisation-plan": {}}
+"""Notebooks that report on any study, and the parameters that the small one needs."""
+
+
+@pytest.mark.parametrize("stem", ANY_STUDY)
+def test_it_reports_on_a_study_whose_names_are_script_and_formulas(stem, hostile, tmp_path):
+    run = report.render(ROOT / "notebooks" / f"{stem}.ipynb", study=hostile, parameters=ANY_STUDY[stem], out=tmp_path)
     page = run.page.read_text("utf-8")
     assert SCRIPT not in page
     assert "&lt;script&gt;" in page
@@ -69,15 +73,49 @@ def test_it_reports_on_a_study_whose_names_are_script_and_formulas(path, hostile
     assert [cell for cell in cells if cell.startswith(("=", "@", "+"))] == []
 
 
+def test_futures_need_scenarios_and_say_so(hostile, tmp_path):
+    with pytest.raises(errors.ReportError, match="scenarios"):
+        report.render(ROOT / "notebooks" / "20-futures-and-needs.ipynb", study=hostile, out=tmp_path)
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_futures_and_needs_of_the_bundled_study(tmp_path):
+    run = report.render(
+        ROOT / "notebooks" / "20-futures-and-needs.ipynb",
+        study=ROOT / "data" / "oberrhein",
+        parameters={"every": 15},
+        out=tmp_path,
+    )
+    outlook = pd.read_csv(run.folder / "csv" / "outlook.csv")
+    assert outlook.groupby("scenario")["year"].apply(list).to_dict() == {
+        name: [2025, 2040] for name in ("slow", "reference", "fast")
+    }
+    assert outlook.loc[outlook["year"] == 2025, "outside_h"].tolist() == [0, 0, 0]
+    assert pd.read_csv(run.folder / "csv" / "left.csv").empty
+    assert pd.read_csv(run.folder / "csv" / "measures.csv")["needed_for"].notna().all()
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> report.Run:
     out = tmp_path_factory.mktemp("plan")
-    return report.render(ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=ROOT / "data" / "oberrhein", out=out)
+    return report.render(
+        ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=ROOT / "data" / "oberrhein", parameters={"every": 15}, out=out
+    )
 
 
 def test_the_plan_report_holds_what_a_reader_relies_on(plan):
     figures = {file.stem for file in plan.csv}
-    assert {"map-areas", "voltage-by-area", "map-loading", "loading-duration", "energy-by-month", "exchange", "areas"} <= figures
+    assert {
+        "map-areas",
+        "outlook",
+        "hosting-samples",
+        "voltage-by-area",
+        "map-loading",
+        "loading-duration",
+        "energy-by-month",
+        "exchange",
+        "areas",
+    } <= figures
     areas = pd.read_csv(plan.folder / "csv" / "areas.csv")
     assert len(areas) == 4
     assert areas["customers"].sum() == 20977

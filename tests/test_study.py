@@ -181,13 +181,16 @@ def test_settings_and_tables_are_reported_together(tiny):
         ("assignments.csv", None, "profile"),
         ("customers.csv", 2, "customer_class"),
         ("customers.csv", 2, "customers"),
+        ("sources.csv", 4, "file"),
     }
 
 
 def test_a_missing_study_is_answered_with_what_is_there(tiny):
     folder = tiny("oberrhein")
-    with pytest.raises(StudyError, match="did you mean 'oberrhein'"):
+    with pytest.raises(StudyError, match=r"there is no folder 'oberhein' in .*; did you mean 'oberrhein'"):
         read_study(folder.parent / "oberhein")
+    with pytest.raises(StudyError, match=r"there is no folder 'oberhein' in .*; did you mean 'oberrhein'"):
+        read_study(folder.parent / "oberhein" / "plans" / "2040")
 
 
 @pytest.mark.parametrize(
@@ -209,6 +212,45 @@ def test_every_file_needs_its_source_and_licence(tiny):
     assert [s for s in said if "'map.png'" in s]
     assert not [s for s in said if "README" in s]
     assert "sources.csv: is missing" in str(problems(tiny("other", sources=None))[0])
+
+
+def test_a_source_of_a_file_that_is_not_there_is_a_problem(tiny):
+    folder = tiny()
+    with (folder / "sources.csv").open("a") as file:
+        file.write("areas.csv,Areas,GIS,CC0-1.0\npandapower:mv_oberrhein,Network,pandapower,BSD-3-Clause\nREADME.md,x,x,x\n")
+    assert [str(p) for p in problems(folder)] == [
+        "sources.csv, row 6, column 'file': 'areas.csv' is not in the folder of the study; add the file, or delete the row"
+    ]
+
+
+def test_documents_beside_the_tables_stay_behind_with_their_rows(tiny, tmp_path):
+    folder = tiny()
+    (folder / "map.png").write_bytes(b"")
+    with (folder / "sources.csv").open("a") as file:
+        file.write("map.png,Map,GIS,CC0-1.0\n")
+    copy = read_study(module.write_study(read_study(folder), tmp_path / "copy"))
+    assert "map.png" not in set(copy.table("sources")["file"])
+
+
+def hourly(steps: int) -> str:
+    time = pd.date_range("2024-01-01", periods=steps, freq="h")
+    return pd.DataFrame({"time": time, "house_p": 0.5, "shop_p": 0.5, "pv_p": 0.5}).to_csv(index=False)
+
+
+@pytest.mark.parametrize(("steps", "says"), [(24, "holds 24 h, not a year"), (8759, "8759 h"), (8760, None), (8784, None)])
+def test_profiles_that_are_no_year_are_doubted(tiny, steps, says):
+    found = [(p.where, p.what) for p in module.doubts(read_study(tiny(profiles=hourly(steps))))]
+    assert len(found) == (says is not None)
+    assert not says or (found[0][0] == "profiles.csv" and says in found[0][1])
+
+
+def test_tables_that_notebooks_need_are_named_if_they_are_missing(tiny):
+    sources = "file,content,source,licence\nassumptions.csv,Assumptions,Guide,CC0-1.0\n"
+    doubt = module.doubts(read_study(tiny(customers=None, assignments=None, profiles=None, sources=sources)))[-1]
+    assert str(doubt) == (
+        "study: the tables customers, assignments, profiles are missing; notebooks need them; "
+        "add customers.csv, assignments.csv, profiles.csv"
+    )
 
 
 FAULTS = {

@@ -177,7 +177,7 @@ def outlook(table: pd.DataFrame, band: tuple[float, float], loading: float) -> F
     panels.update_yaxes(tickformat=".2f", col=1)
     panels.update_annotations(font={"size": 13, "color": theme.INK})
     panels.update_layout(height=400, margin={"t": 110}, legend={"y": 1.12})
-    caption = "The worst quarter-hour of each year; dashed: limits."
+    caption = "The worst step of each year; dashed: limits."
     return Figure(panels, "outlook", outlook_title(table), caption, outlook_title(table) + ".", table)
 
 
@@ -188,6 +188,8 @@ def outlook_title(table: pd.DataFrame) -> str:
         return f"The network stays inside its limits until {table['year'].max()}"
     first = out.groupby("scenario", sort=False)["year"].min()
     inside = [name for name in table["scenario"].unique() if name not in first.index]
+    if not inside and first.nunique() == 1 and len(first) > 1:
+        return f"The network leaves its limits in every scenario by {first.iloc[0]}"
     parts = [f"{theme.text(name)} in {year}" for name, year in first.items()]
     rest = f"; {theme.text(listed(inside))} not until {table['year'].max()}" if inside else ""
     return f"The network leaves its limits: {listed(parts, most=4)}{rest}"

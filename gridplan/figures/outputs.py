@@ -26,6 +26,9 @@ PLOTLY = "application/vnd.plotly.v1+json"
 UNIT_DIGITS = {"pu": 3, "%": 1, "MWh": 0, "MW": 2}
 """Decimals of the numbers in a row that names its unit."""
 
+SHORT = 12
+"""Characters of a name that is not broken at its hyphen."""
+
 Bundle = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -248,6 +251,8 @@ def _literal(text: str) -> str:
 
 def _cell(tag: str, value: str, is_number: bool, extra: str = "") -> str:
     kind = ' class="number" style="text-align:right"' if is_number else ' style="text-align:left"'
+    if len(value) <= SHORT and " " not in value:
+        value = value.replace("-", "\u2011")  # a short name keeps together
     return f"<{tag}{extra}{kind}>{html.escape(value)}</{tag}>"
 
 

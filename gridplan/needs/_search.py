@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from gridplan import network
 from gridplan.needs import _actions, _judge
 from gridplan.needs._actions import Action
 from gridplan.needs._judge import State, Year
+from gridplan.needs._tree import Hop
 
 Actions = tuple[Action, ...]
 _CHEAP = 0.05  # kEUR; so that what costs nothing can be weighed too
@@ -205,7 +206,15 @@ def _rerouted(state: State, year: Year, found: dict[tuple[str, int, str], tuple[
         yield from _actions.feeder_actions(state.net, path, int(bars[area]), year.choice, year.places)
         if kind != "overload":
             for hop in _regulated(state, path, kind):
-                yield from _actions.regulator_actions(state.net, hop, year.choice, boost=kind == "undervoltage")
+                yield from _actions.regulator_actions(year.net, _as_it_was(hop, year), year.choice, boost=kind == "undervoltage")
+
+
+def _as_it_was(hop: Hop, year: Year) -> Hop:
+    """A line that this year's regulator moved to a bus of its own, at the bus where it was: that regulator may be replaced."""
+    if hop.upper in year.net.bus.index:
+        return hop
+    ends = year.net.line.loc[hop.element_id, ["from_bus", "to_bus"]]
+    return replace(hop, upper=int(ends[ends != hop.lower].iloc[0]))
 
 
 def _lower(state: State, element: str, number: int) -> int:

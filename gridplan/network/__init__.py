@@ -4,10 +4,10 @@ A network is a ``pandapowerNet``; an element is addressed by the number it has i
 """
 
 from gridplan.network.areas import areas, feeder_heads
-from gridplan.network.diagnosis import check, diagnose
+from gridplan.network.diagnosis import check, diagnose, unrated
 from gridplan.network.inventory import describe, display_name
 from gridplan.network.places import coordinates, layout, line_paths
-from gridplan.network.references import load
+from gridplan.network.references import load, unassigned
 from gridplan.network.sources import open  # noqa: A004 - network.open is the name of the act
 
 __all__ = [
@@ -22,4 +22,6 @@ __all__ = [
     "line_paths",
     "load",
     "open",
+    "unassigned",
+    "unrated",
 ]

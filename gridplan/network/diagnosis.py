@@ -61,6 +61,8 @@ NUMERIC = {
 TINY_OHM = 1e-6
 #: Ratings from here on [kA, MVA] are placeholders for "not known".
 PLACEHOLDER = 9999.0
+#: Columns that hold ratings.
+RATINGS = {"line": ("max_i_ka",), "trafo": ("sn_mva",), "trafo3w": ("sn_hv_mva", "sn_mv_mva", "sn_lv_mva")}
 #: Rated voltages of a transformer may differ from those of its buses by this share (taps, old nominal voltages).
 VOLTAGE_SHARE = 0.15
 
@@ -117,6 +119,28 @@ def check(net: pandapowerNet) -> None:
     errors = found[found.severity == "error"]
     if len(errors):
         raise NetworkError(f"network {net.get('name') or ''}".strip(), [_problem(net, row) for row in errors.itertuples()])
+
+
+def unrated(net: pandapowerNet) -> pd.DataFrame:
+    """List the lines and transformers whose loading cannot be judged.
+
+    Parameters
+    ----------
+    net
+        Network; not changed.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `element` (``line``, ``trafo``, ``trafo3w``) and `element_id`: one row per element in service whose rating is
+        empty or a placeholder, from 9999 [kA, MVA] on.
+    """
+    rows = []
+    for table, columns in RATINGS.items():
+        frame = _active(net, table)
+        values = frame.reindex(columns=list(columns)).apply(pd.to_numeric, errors="coerce")
+        rows += [(table, int(number)) for number in frame.index[~(values < PLACEHOLDER).all(axis=1)]]
+    return pd.DataFrame(rows, columns=["element", "element_id"])
 
 
 def _problem(net: pandapowerNet, row: Finding) -> Problem:
@@ -229,7 +253,11 @@ def islands(net: pandapowerNet) -> Iterator[Finding]:
     parts = nx.connected_components(connected.subgraph(set(connected) - set(supplied(net))))
     for part in sorted(parts, key=min):
         first = min(part)
-        size = f"{len(part)} buses without supply: " + ", ".join(map(str, sorted(part)[:8])) + (", ..." if len(part) > 8 else "")
+        size = (
+            f"{len(part)} bus{'es' if len(part) > 1 else ''} without supply: "
+            + ", ".join(map(str, sorted(part)[:8]))
+            + (", ..." if len(part) > 8 else "")
+        )
         remedy = "close a switch or add the missing line; set the buses out of service if that is meant"
         yield Finding("error", "island", "bus", first, size, remedy)
 
@@ -332,6 +360,14 @@ def line_lengths(net: pandapowerNet) -> Iterator[Finding]:
     yield from _each("error", "line length", "line", length[length <= 0], lambda km: f"length_km is {km:g}, not above 0", remedy)
 
 
+def placeholder_lengths(net: pandapowerNet) -> Iterator[Finding]:
+    """Lengths that were not known when the network was made: all of them 1 km."""
+    lines = _active(net, "line")
+    if len(lines) >= 3 and (lines.length_km == 1.0).all():
+        found = f"all {len(lines)} lines have the same length_km of 1: placeholder lengths"
+        yield Finding("warning", "line length", "line", None, found, "give the lengths, else costs by length are wrong")
+
+
 def line_impedances(net: pandapowerNet) -> Iterator[Finding]:
     """Negative resistances, impedances of zero and next to zero."""
     lines = _active(net, "line")
@@ -377,8 +413,8 @@ def transformer_impedances(net: pandapowerNet) -> Iterator[Finding]:
 
 def ratings(net: pandapowerNet) -> Iterator[Finding]:
     """Lines and transformers whose loading cannot be judged."""
-    for table, column, unit in (("line", "max_i_ka", "kA"), ("trafo", "sn_mva", "MVA")):
-        frame = _active(net, table)
+    for table, column in ((table, column) for table, columns in RATINGS.items() for column in columns):
+        frame, unit = _active(net, table), "kA" if table == "line" else "MVA"
         values = frame.get(column, pd.Series(np.nan, index=frame.index))
         remedy = f"give {column} in {unit}, else loading is not judged"
         placeholder = values[values >= PLACEHOLDER]
@@ -494,6 +530,7 @@ CHECKS: tuple[Check, ...] = (
     line_voltages,
     transformer_voltages,
     line_lengths,
+    placeholder_lengths,
     line_impedances,
     transformer_impedances,
     taps,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
@@ -10,7 +12,7 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan.errors import NetworkError, Problem, StudyError, suggest
 from gridplan.network.diagnosis import check
 from gridplan.network.sources import open as open_network
-from gridplan.study import Study
+from gridplan.study import Study, place
 
 #: Columns of study tables that hold a bus of the network.
 BUS_COLUMNS = {"customers": "bus", "areas": "bus"}
@@ -42,24 +44,51 @@ def load(study: Study) -> pandapowerNet:
     try:
         check(net)
     except NetworkError as unfit:
+        faults = [_in_file(study, problem) for problem in unfit.problems]
         if not unknown:
-            raise
-        unknown = [*unfit.problems, *unknown]
+            raise NetworkError(unfit.subject, faults) from unfit
+        unknown = [*faults, *unknown]
     if unknown:
         raise StudyError(f"study {study.name}", unknown)
     return net
 
 
-def _file(study: Study, table: str) -> str:
-    """Name the file that holds a table, or the sheet of a workbook."""
-    names = [file.name for file in study.files if file.name.split(".")[0] == table]
-    return names[0] if names else f"{study.path.name}, sheet '{table}'"
+def unassigned(study: Study, net: pandapowerNet) -> pd.DataFrame:
+    """Count the elements that no profile moves: their power is the same in every step.
+
+    Parameters
+    ----------
+    study
+        Study; all elements count if it has no table `assignments`.
+    net
+        Its network; not changed.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `element` (``load``, ``sgen``, ``storage``; ``gen``, which profiles do not reach, always counts), `elements` [1],
+        the number of elements in service without an assignment, and `p_mw`, their power [MW]. Tables without any are left out.
+    """
+    table = study.tables.get("assignments", pd.DataFrame(columns=["element", "element_id"]))
+    rows = []
+    for element in (*ELEMENTS, "gen"):
+        frame = net[element]
+        constant = frame[frame.in_service.astype(bool) & ~frame.index.isin(table.loc[table.element == element, "element_id"])]
+        power = constant.p_mw * constant.get("scaling", 1.0)
+        rows += [(element, len(constant), float(power.sum()))] if len(constant) else []
+    return pd.DataFrame(rows, columns=["element", "elements", "p_mw"])
+
+
+def _in_file(study: Study, problem: Problem) -> Problem:
+    """Put the network's file name, or the name in its collection, before the element that is at fault."""
+    source = Path(study.network).name if Path(study.network).is_absolute() else study.network
+    return dataclasses.replace(problem, where=f"{source}, {problem.where}")
 
 
 def _unknown_buses(study: Study, net: pandapowerNet) -> Iterator[Problem]:
     for table, column in BUS_COLUMNS.items():
         if table in study.tables:
-            yield from _unknown(_file(study, table), column, study.tables[table][column], net, "bus")
+            yield from _unknown(place(study, table), column, study.tables[table][column], net, "bus")
 
 
 def _unknown_elements(study: Study, net: pandapowerNet) -> Iterator[Problem]:
@@ -68,7 +97,7 @@ def _unknown_elements(study: Study, net: pandapowerNet) -> Iterator[Problem]:
         return
     for element in ELEMENTS:
         yield from _unknown(
-            _file(study, "assignments"),
+            place(study, "assignments"),
             "element_id",
             table.loc[table.element == element, "element_id"],
             net,

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import warnings
 import zipfile
 from ast import literal_eval
@@ -29,6 +30,8 @@ from gridplan.errors import NetworkError, Problem, suggest
 from gridplan.network.matpower import open_matpower
 from gridplan.network.serialised import refuse_foreign_cells, refuse_foreign_objects
 
+#: Version, voltage levels, kind of grid, neighbouring grids (or nothing), scenario, switches.
+SIMBENCH_CODE = re.compile(r"\d+-\w+-\w+-[\w.]*-\d-(no_)?sw")
 PICKLES = (".p", ".pkl", ".pickle")
 
 
@@ -42,10 +45,10 @@ def open(source: str | Path, *, folder: str | Path | None = None) -> pandapowerN
 
         - a file: pandapower ``.json`` or ``.xlsx``; MATPOWER ``.m`` (its unit conversions included) or ``.mat``; CIM/CGMES
         ``.zip``
-          or ``.xml``, or a folder of them; OpenDSS ``.dss`` (needs ``OpenDSSDirect.py``);
+          or ``.xml``, or a folder of them; OpenDSS ``.dss`` (needs the extra ``opendss``);
         - ``pandapower:mv_oberrhein``, a network that comes with pandapower; arguments as in
           ``pandapower:create_cigre_network_mv?with_der=pv_wind``;
-        - ``simbench:1-MV-rural--0-sw`` (needs ``gridplan[simbench]``).
+        - ``simbench:1-MV-rural--0-sw`` (needs the extra ``simbench``).
     folder
         Folder to which a relative path refers; the working directory if not given.
 
@@ -147,7 +150,7 @@ def _open_excel(path: Path) -> pandapowerNet:
 
 def _open_cim(path: Path) -> pandapowerNet:
     """Read CGMES 2.4.15 through pandapower's converter."""
-    _need("lxml", "CIM/CGMES networks", "lxml")
+    _need("lxml", "CIM/CGMES networks", extra="cim")
     files = sorted([*path.glob("*.xml"), *path.glob("*.zip")]) if path.is_dir() else [path]
     profiles = _cim_profiles(files)
     if not profiles:
@@ -176,7 +179,7 @@ def _cim_profiles(files: list[Path]) -> list[str]:
 
 def _open_dss(path: Path) -> pandapowerNet:
     """Read OpenDSS as a balanced network through pandapower's converter, which lets the OpenDSS engine compile the circuit."""
-    _need("opendssdirect", "OpenDSS circuits", "OpenDSSDirect.py")
+    _need("opendssdirect", "OpenDSS circuits", extra="opendss")
     from pandapower.converter.opendss import from_opendss  # noqa: PLC0415 - loads the OpenDSS engine
 
     with contextlib.chdir(path.parent):  # the engine changes the working folder to that of the circuit
@@ -227,7 +230,11 @@ def _literal(text: str) -> Any:
 
 
 def _open_simbench(code: str) -> pandapowerNet:
-    _need("simbench", "SimBench networks", "gridplan[simbench]")
+    if not SIMBENCH_CODE.fullmatch(code):
+        what = "is no SimBench code: version, voltage levels, kind of grid, neighbours or nothing, scenario, sw or no_sw"
+        problem = Problem(f"simbench:{code}", what, remedy="give a code of the form 1-MV-rural--0-sw")
+        raise NetworkError(f"network simbench:{code}", [problem])
+    _need("simbench", "SimBench networks", extra="simbench")
     simbench = importlib.import_module("simbench")
     known = simbench.collect_all_simbench_codes()
     if code not in known:
@@ -241,10 +248,11 @@ def _open_simbench(code: str) -> pandapowerNet:
     return net
 
 
-def _need(module: str, what: str, package: str) -> None:
-    """Raise unless an optional package is there."""
+def _need(module: str, what: str, *, extra: str) -> None:
+    """Raise unless the package of an extra is there."""
     if importlib.util.find_spec(module) is None:
-        problem = Problem(what, f"the package '{module}' is not installed", remedy=f"run: pip install '{package}'")
+        remedy = f'run in the folder of the clone of gridplan: pip install -e ".[{extra}]"'
+        problem = Problem(what, f"the package '{module}' is not installed", remedy=remedy)
         raise NetworkError(f"opening {what}", [problem])
 
 

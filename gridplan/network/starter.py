@@ -32,6 +32,7 @@ A study for gridplan, started from the network `{source}`. What is still to do:
 2. Look through `assignments.csv` (which profile an element follows) and `assumptions.csv` (limits and their sources).
 3. Run `gridplan check` on this folder again until it finds nothing, then `gridplan report 00-start-here --study` on it.
 """
+LISTED = 500  # buses from which on a list in the README helps nobody
 
 
 def new_study(folder: str | Path, source: str | Path, *, name: str | None = None) -> Path:
@@ -77,7 +78,7 @@ def new_study(folder: str | Path, source: str | Path, *, name: str | None = None
     }
     content = {"customers": _customers(net), "assignments": assignments, "profiles": profiles, "assumptions": _assumptions()}
     content["sources"] = _sources(str(source), known_profiles=library is not None)
-    files = {"network.json": pp.to_json(net), "README.md": NEXT.format(title=title, source=source)}
+    files = {"network.json": pp.to_json(net), "README.md": NEXT.format(title=title, source=source) + _bus_list(net)}
     return study.scaffold(folder, settings, content, files=files)
 
 
@@ -85,6 +86,16 @@ def _customers(net: pandapowerNet) -> pd.DataFrame:
     """Return a row for every bus with a load; how many customers it has, and of which class, no network says."""
     buses = sorted(net.load["bus"].unique())
     return pd.DataFrame({"bus": buses, "customer_class": "", "customers": ""})
+
+
+def _bus_list(net: pandapowerNet) -> str:
+    """Return a Markdown table of the buses with a load, so that stations are recognised in `customers.csv`."""
+    buses = sorted(net.load["bus"].unique())
+    if not 0 < len(buses) < LISTED:
+        return ""
+    names = net.bus["name"].reindex(buses).fillna("").astype(str)
+    rows = [f"| {bus} | {re.sub(r'[|<>`]', ' ', ' '.join(name.split()))} |" for bus, name in names.items()]
+    return "\n".join(["", "## Buses with a load", "", "| bus | name |", "| ---: | --- |", *rows, ""])
 
 
 def _assignments(net: pandapowerNet) -> pd.DataFrame:

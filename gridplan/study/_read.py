@@ -456,7 +456,7 @@ def doubts(study: Study) -> tuple[Problem, ...]:
     if "profiles" in study.tables and (hours := _hours(study.tables["profiles"]["time"])) is not None:
         remedy = "energy, hours of overload and the peak of the year are those of this time only; give a whole year"
         if not YEAR_H[0] <= hours <= YEAR_H[1]:
-            found.append(Problem(place(study, "profiles"), f"holds {hours:,.4g} h, not a year", remedy=remedy))
+            found.append(Problem(place(study, "profiles"), f"holds {hours:g} h, not a year", remedy=remedy))
     missing = [name for name in NEEDED if name not in study.tables]
     if missing:
         tables_of = f"the table{'s' if len(missing) > 1 else ''} {', '.join(missing)}"

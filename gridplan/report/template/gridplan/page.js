@@ -1,7 +1,9 @@
 (() => {
   "use strict";
   const PRINT_WIDTH = 672; // px between the margins of an A4 sheet
-  const PRINT_HEIGHT = 380; // at most; two figures and their words on a sheet
+  const PRINT_HEIGHT = 325; // at most, 86 mm: two figures, their words and a heading on a sheet
+  const PRINT_HEIGHT_MAP = 350;
+  const TITLE_ROOM = 26; // px above a panel for its title
   const CONFIG = {
     displaylogo: false,
     showSendToCloud: false,
@@ -19,6 +21,8 @@
     const { data, layout, frames } = JSON.parse(document.getElementById(plot.id + "-data").textContent);
     const config = { ...CONFIG, toImageButtonOptions: { filename: plot.id, scale: 2 } };
     if (narrow()) {
+      stackPanels(layout);
+      spareTicks(layout);
       layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
       config.displayModeBar = false;
@@ -27,11 +31,55 @@
     return { data, layout, frames, config };
   }
 
+  const axes = (layout, letter) => Object.keys(layout).filter((key) => new RegExp("^" + letter + "axis\\d*$").test(key)).map((key) => layout[key]);
+  const panelTitles = (layout) => (layout.annotations || []).filter((a) => a.xref === "paper" && a.yref === "paper");
+
+  // On a phone, panels side by side go one below the other, each with its title.
+  function stackPanels(layout) {
+    const across = axes(layout, "x"), up = axes(layout, "y");
+    const sideBySide = across.length > 1 && across.length === up.length
+      && new Set(across.map((axis) => String(axis.domain))).size === across.length
+      && up.every((axis) => axis.domain && axis.domain[0] === 0 && axis.domain[1] === 1 && !axis.overlaying);
+    if (!sideBySide) return;
+    const titles = panelTitles(layout), gap = 0.18, height = (1 - gap * (across.length - 1)) / across.length;
+    across.map((axis) => (axis.domain[0] + axis.domain[1]) / 2).forEach((middle, n) => {
+      const top = 1 - n * (height + gap);
+      titles.filter((a) => Math.abs(a.x - middle) < 0.02).forEach((a) => Object.assign(a, { x: 0.5, y: top }));
+      Object.assign(across[n], { domain: [0, 1] });
+      Object.assign(up[n], { domain: [Math.max(0, top - height), top], showticklabels: true });
+    });
+    layout.height = (layout.height || 420) * (1 + 0.6 * (across.length - 1));
+  }
+
+  function spareTicks(layout) {
+    axes(layout, "x").filter((axis) => axis.domain && axis.domain[1] - axis.domain[0] < 0.6).forEach((axis) => {
+      axis.tickfont = { size: 10, ...axis.tickfont };
+      axis.nticks = 4;
+    });
+    panelTitles(layout).forEach((a) => { a.font = { ...a.font, size: 12 }; });
+  }
+
+  // The legend stands above everything in the drawing, the titles of panels included, however many rows it takes.
+  function makeRoom(plot, grow) {
+    const legend = plot.querySelector(".legend");
+    const titled = panelTitles(plot.layout).some((a) => a.y >= 1);
+    if (!legend || (!narrow() && !titled) || plot._fullLayout.legend.orientation !== "h") return;
+    const rows = Math.ceil(legend.getBBox().height);
+    const change = { "margin.t": rows + (titled ? TITLE_ROOM : 8), "legend.yref": "container", "legend.y": 1, "legend.yanchor": "top" };
+    if (grow) {
+      change.height = plot.offsetHeight + Math.max(0, rows - 24);
+      plot.style.height = change.height + "px";
+    }
+    Plotly.relayout(plot, change);
+  }
+
   function draw(plot) {
     if (plot.dataset.drawn) return;
     plot.dataset.drawn = "yes";
     try {
-      Plotly.newPlot(plot, specification(plot));
+      const drawing = specification(plot);
+      if (drawing.layout.height) plot.style.height = drawing.layout.height + "px";
+      Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow()));
     } catch (fault) {
       plot.dataset.drawn = "failed";
       plot.textContent = "This figure could not be drawn; its data can be downloaded below.";
@@ -69,10 +117,12 @@
     if (contents) { wasOpen = contents.open; contents.open = true; }
     plots.forEach((plot) => {
       draw(plot);
-      const height = Math.min(plot.offsetHeight, PRINT_HEIGHT);
+      const isMap = Boolean(plot.layout.yaxis && plot.layout.yaxis.scaleanchor);
+      const height = Math.min(plot.offsetHeight, isMap ? PRINT_HEIGHT_MAP : PRINT_HEIGHT);
       plot.dataset.height = plot.style.height;
       plot.style.height = height + "px";
       Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
+      makeRoom(plot, false);
     });
   });
   window.addEventListener("afterprint", () => {
@@ -80,6 +130,7 @@
     plots.forEach((plot) => {
       plot.style.height = plot.dataset.height;
       Plotly.relayout(plot, { width: null, height: parseFloat(plot.dataset.height), autosize: true });
+      makeRoom(plot, false);
     });
   });
 
