@@ -204,7 +204,7 @@ def _stoppable() -> Iterator[None]:
         raise typer.Exit(130) from None
     finally:
         if main:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def find_notebook(name: str) -> Path:

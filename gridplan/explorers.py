@@ -237,9 +237,11 @@ def _hosting(  # noqa: PLR0913 - what is fixed, then one argument a control
 ) -> list[Any]:
     changed = performance.scaled(net, load_percent=load_percent, pv_percent=pv_percent)
     momentary = Limits(0.9, vm_max_pu, loading_percent, loading_percent)
-    limits = hosting.Limits(momentary=momentary)
+    limits, options = hosting.Limits(momentary=momentary), hosting.Options(upper_mw=50)
     places = hosting.places(changed, areas)
-    table = hosting.capacity(changed, hosting.Connection(control=hosting.CONTROLS[control]), buses=places, limits=limits)
+    table = hosting.capacity(
+        changed, hosting.Connection(control=hosting.CONTROLS[control]), buses=places, limits=limits, options=options
+    )
     title = sentences.hosting_title(table)
     caption = f"Largest plant at each station by itself, with {load_percent:g} % of the load peaks and {control}."
     where = maps.Map(**performance.geometry(changed))

@@ -1,18 +1,16 @@
 """The commands, as an analyst types them."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pandapower as pp
-import pandapower.networks
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gridplan import __version__, cli
+from gridplan import __version__, cli, network
 from gridplan import report as report_module
 from gridplan.errors import ParameterError
 from gridplan.study import read_study
@@ -76,7 +74,7 @@ def test_a_sound_study_is_warned_of_what_misleads(run, tiny):
 
 
 def test_equal_findings_are_told_once_and_numbers_that_are_none_never(run, tiny):
-    net = pp.networks.mv_oberrhein()
+    net = network.open("pandapower:mv_oberrhein")
     net.line["max_i_ka"] = 99999.0
     net.line["length_km"] = 1.0
     folder = tiny(study_toml='[study]\nname="t"\ntitle="T"\nnetwork="net.json"\nbase_year=2025\n')
@@ -163,7 +161,7 @@ def fill(folder: Path, **cells: object) -> None:
 def test_a_new_study_says_what_is_left_to_fill_and_passes_once_it_is_filled(run, tmp_path):
     folder = tmp_path / "Upper Rhine"
     assert run("new", folder, "--network", "pandapower:mv_oberrhein").exit_code == 0
-    net = pp.networks.mv_oberrhein()
+    net = network.open("pandapower:mv_oberrhein")
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert readme.count("\n| ") - 2 == net.load.bus.nunique()
     assert f"| {net.load.bus.iloc[0]} | {net.bus.name.loc[net.load.bus.iloc[0]]} |" in readme
@@ -261,8 +259,7 @@ def test_a_run_that_is_stopped_says_so(run, notebooks, monkeypatch, number):
 
     def render(*_, **__):
         try:
-            os.kill(os.getpid(), number)
-            signal.pause()
+            signal.raise_signal(number)
         finally:
             cleared.append(True)
 

@@ -95,7 +95,7 @@ def test_a_missing_package_names_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(NetworkError, match=r'pip install -e "\.\[simbench\]"'):
         network.open("simbench:1-MV-rural--0-sw")
-    with pytest.raises(NetworkError, match="is no SimBench code.*give a code of the form 1-MV-rural--0-sw"):
+    with pytest.raises(NetworkError, match=r"is no SimBench code.*give a code of the form 1-MV-rural--0-sw"):
         network.open("simbench:1-MV-rural-0-sw")
     (tmp_path / "circuit.dss").write_text("New Circuit.x")
     with pytest.raises(NetworkError, match=r'pip install -e "\.\[opendss\]"'):

@@ -450,11 +450,13 @@ def test_a_network_outside_the_study_folder_is_hashed_too(tmp_path):
         'base_year = 2025\ncurrency = "EUR"\n',
         "utf-8",
     )
+    rows = ["file,content,source,licence", "study.toml,keys,me,CC0-1.0"]
+    (folder / "sources.csv").write_text("\n".join(rows) + "\n", "utf-8")
     pages = tmp_path / "x.ipynb"
     pages.write_text("{}", "utf-8")
     files = provenance.inputs(pages, folder)["study"]["files"]
-    assert [f["name"] for f in files] == ["study.toml", "grid.json"]
-    assert files[1]["sha256"] == provenance.sha256(network)
+    assert [f["name"] for f in files] == ["sources.csv", "study.toml", "grid.json"]
+    assert files[2]["sha256"] == provenance.sha256(network)
 
 
 def test_a_misspelt_parameter_never_starts_a_kernel(project, no_kernel, tmp_path):
@@ -476,7 +478,7 @@ def test_a_missing_notebook_is_suggested(project, no_kernel):
 
 def test_a_place_that_cannot_be_written_is_a_report_error(project, no_kernel, tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(ReportError, match="cannot write.*--out"):
+    with pytest.raises(ReportError, match=r"cannot write.*--out"):
         report.render(project / "notebooks" / "10-ends.ipynb", study=project / "data" / "x", out=tmp_path / "out")
 
 

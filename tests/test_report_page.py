@@ -1,9 +1,12 @@
 """The report page in a real Chromium with the network refused: what a reader sees, and what cannot happen to them."""
 
+import json
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
+from plotly.subplots import make_subplots
 
 from gridplan import report
 
@@ -151,6 +154,59 @@ def test_figures_fit_the_sheet(visit):
     assert seen.page.evaluate(width) <= 672
     seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert seen.page.evaluate(width) == before
+
+
+def test_two_figures_and_their_words_fit_one_sheet(visit):
+    seen = visit()
+    seen.page.wait_for_selector(ALL_DRAWN)
+    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    heights = "Array.from(document.querySelectorAll('.plot'), p => p.getBoundingClientRect().height)"
+    assert max(seen.page.evaluate(heights)) <= 350  # 93 mm, a map
+    seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+
+def two_panels():
+    two = make_subplots(1, 2, subplot_titles=["Lowest and highest voltage [pu]", "Highest loading of a line [%]"])
+    for k in range(4):
+        two.add_scatter(x=[2025, 2040], y=[k, k + 1], name=f"scenario number {k}", row=1, col=1)
+        two.add_scatter(x=[2025, 2040], y=[k, 90], showlegend=False, row=1, col=2)
+    return two.update_layout(height=400, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
+
+
+BOXES = """selector => Array.from(document.querySelectorAll(selector), e => {
+  const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom] })"""
+
+
+@pytest.fixture(scope="module")
+def panels(tmp_path_factory):
+    """The page of a figure with two panels side by side, their titles and a legend above them."""
+    drawn = json.loads(two_panels().to_json())
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": drawn})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+    file = tmp_path_factory.mktemp("panels") / "panels.html"
+    file.write_text(report.PageExporter().from_notebook_node(notebook, {"metadata": {"name": "panels"}})[0], "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_legend_leaves_the_titles_of_panels_free(visit, panels, width):
+    seen = visit(panels, width=width)
+    seen.page.wait_for_selector(ALL_DRAWN)
+    seen.page.wait_for_timeout(300)
+    legend = seen.page.evaluate(BOXES, ".legend")[0]
+    titles = seen.page.evaluate(BOXES, ".annotation-text")
+    assert len(titles) == 2
+    assert legend[3] <= min(title[1] for title in titles) + 1
+    assert not seen.errors
+
+
+def test_panels_side_by_side_stand_one_below_the_other_on_a_phone(visit, panels):
+    seen = visit(panels, width=390)
+    seen.page.wait_for_selector(ALL_DRAWN)
+    seen.page.wait_for_timeout(300)
+    titles = seen.page.evaluate(BOXES, ".annotation-text")
+    assert titles[0][3] < titles[1][1]
+    assert all(title[0] >= 0 and title[2] <= 390 for title in titles)
 
 
 def test_no_figure_offers_to_leave_the_machine(visit):

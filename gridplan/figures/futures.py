@@ -188,7 +188,7 @@ def outlook_title(table: pd.DataFrame) -> str:
         return f"The network stays inside its limits until {table['year'].max()}"
     first = out.groupby("scenario", sort=False)["year"].min()
     inside = [name for name in table["scenario"].unique() if name not in first.index]
-    if not inside and first.nunique() == 1 and len(first) > 1:
+    if not inside and first.min() == first.max() and len(first) > 1:
         return f"The network leaves its limits in every scenario by {first.iloc[0]}"
     parts = [f"{theme.text(name)} in {year}" for name, year in first.items()]
     rest = f"; {theme.text(listed(inside))} not until {table['year'].max()}" if inside else ""

@@ -210,7 +210,7 @@ def _rerouted(state: State, year: Year, found: dict[tuple[str, int, str], tuple[
 
 
 def _as_it_was(hop: Hop, year: Year) -> Hop:
-    """A line that this year's regulator moved to a bus of its own, at the bus where it was: that regulator may be replaced."""
+    """Put a line that this year's regulator moved to a bus of its own back where it was: the regulator may be replaced."""
     if hop.upper in year.net.bus.index:
         return hop
     ends = year.net.line.loc[hop.element_id, ["from_bus", "to_bus"]]
