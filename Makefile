@@ -52,6 +52,8 @@ lab: $(VENV)/.ready
 
 bench: $(VENV)/.ready-test
 	@$(BIN)/python benchmarks/powerflow.py
+	@$(BIN)/python benchmarks/hosting.py
+	@$(BIN)/python benchmarks/futures.py
 
 # Needs uv; the lock files hold versions and hashes only, for every platform and Python from 3.11 on.
 lock:

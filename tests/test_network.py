@@ -649,3 +649,11 @@ def test_load_lists_an_unfit_network_and_wrong_references_together(tmp_path):
     )
     with pytest.raises(StudyError, match=r"net\.json, line 0: length_km is -2[\s\S]*no bus 33"):
         network.load(wrong)
+
+
+def test_load_takes_away_ratings_that_stand_for_not_known(tmp_path):
+    net = feeder(3)
+    net.line.loc[1, "max_i_ka"] = 99999.0
+    pp.to_json(net, tmp_path / "net.json")
+    loaded = network.load(study_of(tmp_path / "net.json"))
+    assert loaded.line["max_i_ka"].isna().tolist() == [False, True, False]

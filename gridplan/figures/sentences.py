@@ -297,6 +297,22 @@ def operation_lesson(key: Any, areas: pd.DataFrame, bounds: Any) -> Text:
     )
 
 
+def unassigned(table: pd.DataFrame) -> Text:
+    """Say which elements follow no profile.
+
+    Parameters
+    ----------
+    table
+        `element`, `elements`, `p_mw` [MW], from :func:`gridplan.network.unassigned`.
+    """
+    if table.empty:
+        return prose("Every load, generator and storage follows a profile.")
+    words = {"load": "loads", "sgen": "static generators", "storage": "storages", "gen": "generators"}
+    rows = zip(table["element"], table["elements"], table["p_mw"], strict=True)
+    parts = [f"{number(count)} {words.get(element, element)} ({number(power)} MW)" for element, count, power in rows]
+    return prose("**{parts} follow no profile**: their power is the same in every step.", parts=listed(parts, most=4))
+
+
 def trust(diagnosis: pd.DataFrame, profiles: pd.DataFrame, assumptions: pd.DataFrame) -> Text:
     """Say how far the data of a study can be trusted.
 

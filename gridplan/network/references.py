@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan.errors import NetworkError, Problem, StudyError, suggest
-from gridplan.network.diagnosis import check
+from gridplan.network.diagnosis import check, unrated
 from gridplan.network.sources import open as open_network
 from gridplan.study import Study, place
 
@@ -30,7 +31,7 @@ def load(study: Study) -> pandapowerNet:
     Returns
     -------
     pandapowerNet
-        The network.
+        The network; a line whose rating is a placeholder (:func:`unrated`) has none.
 
     Raises
     ------
@@ -50,6 +51,13 @@ def load(study: Study) -> pandapowerNet:
         unknown = [*faults, *unknown]
     if unknown:
         raise StudyError(f"study {study.name}", unknown)
+    return _without_placeholders(net)
+
+
+def _without_placeholders(net: pandapowerNet) -> pandapowerNet:
+    """Take away ratings of lines that stand for "not known", so that no loading is judged by them."""
+    missing = unrated(net)
+    net.line.loc[missing.loc[missing["element"] == "line", "element_id"], "max_i_ka"] = np.nan
     return net
 
 
