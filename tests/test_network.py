@@ -656,4 +656,4 @@ def test_load_takes_away_ratings_that_stand_for_not_known(tmp_path):
     net.line.loc[1, "max_i_ka"] = 99999.0
     pp.to_json(net, tmp_path / "net.json")
     loaded = network.load(study_of(tmp_path / "net.json"))
-    assert loaded.line["max_i_ka"].isna().tolist() == [False, True, False]
+    assert loaded.line["max_i_ka"].isna().tolist() == [False, True]

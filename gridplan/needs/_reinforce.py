@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import pandas as pd
@@ -73,7 +73,7 @@ class Search:
         Measures in one year, at most.
     weights
         The search is made once with each: a choice is judged by its gain over its cost to this power, so that below 1 few large
-        measures come before many small ones. The cheapest plan counts.
+        measures come before many small ones. The plan that leaves least, and of these the cheapest, counts.
     options
         How power flows are solved.
     """
@@ -176,8 +176,15 @@ def reinforce(cases: Mapping[int, Case], limits: Limits, measures: pd.DataFrame,
     if not cases:
         raise ParameterError("reinforce", [Problem("cases", "no year is given", remedy="pass {year: case}")])
     search = search or Search()
-    first = cases[min(cases)]
-    choice = Choice(_measures.checked(measures, first.net), search.circuits)
+    choice = Choice(_measures.checked(measures, cases[min(cases)].net), search.circuits)
+    # What is cheapest in the first year may leave the later ones without a way out: several years are planned through with each weight.
+    ways = [search] if len(cases) == 1 else [replace(search, weights=(weight,)) for weight in search.weights]
+    plans = [_plan(cases, limits, choice, way) for way in ways]
+    return min(plans, key=lambda plan: (len(plan.left), plan.total_keur))
+
+
+def _plan(cases: Mapping[int, Case], limits: Limits, choice: Choice, search: Search) -> Plan:
+    """Cure year after year."""
     parts, before = [], ()
     for number in sorted(cases):
         case = cases[number]
