@@ -177,7 +177,7 @@ def reinforce(cases: Mapping[int, Case], limits: Limits, measures: pd.DataFrame,
         raise ParameterError("reinforce", [Problem("cases", "no year is given", remedy="pass {year: case}")])
     search = search or Search()
     choice = Choice(_measures.checked(measures, cases[min(cases)].net), search.circuits)
-    # What is cheapest in the first year may leave the later ones without a way out: several years are planned through with each weight.
+    # What is cheapest in the first year may leave later ones without a way out: several years are planned through with each.
     ways = [search] if len(cases) == 1 else [replace(search, weights=(weight,)) for weight in search.weights]
     plans = [_plan(cases, limits, choice, way) for way in ways]
     return min(plans, key=lambda plan: (len(plan.left), plan.total_keur))
