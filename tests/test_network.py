@@ -657,3 +657,10 @@ def test_load_takes_away_ratings_that_stand_for_not_known(tmp_path):
     pp.to_json(net, tmp_path / "net.json")
     loaded = network.load(study_of(tmp_path / "net.json"))
     assert loaded.line["max_i_ka"].isna().tolist() == [False, True]
+
+
+def test_two_circuits_side_by_side_are_one_feeder_head():
+    net = feeder(3)
+    pp.create_line_from_parameters(net, int(net.line.at[0, "from_bus"]), int(net.line.at[0, "to_bus"]), 1.0, 0.2, 0.1, 0, 0.3)
+    assert network.areas(net)["area"].unique().tolist() == ["S1-F1"]
+    assert len(network.feeder_heads(net)) == 1

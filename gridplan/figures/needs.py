@@ -185,7 +185,7 @@ def steps_table(steps: pd.DataFrame, *, rows: int = 30) -> Table:
     rows
         Rows to show; the CSV holds all.
     """
-    shown = ["step", "year", "name", "area", "measure", "present", "planned", "capex_keur", "reason", "needed_for", "evidence"]
+    shown = ["step", "year", "name", "area", "measure", "planned", "capex_keur", "needed_for", "evidence"]
     total = steps["capex_keur"].sum()
     title = f"{number(len(steps))} measures for {number(total, 0)} kEUR" if len(steps) else "No measure is needed"
     caption = "In the order in which they are built; without any one of them the violation in the last but one column returns."

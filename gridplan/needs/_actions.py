@@ -110,12 +110,21 @@ def _replace(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
 
 
 def _feeder(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
+    former = _side_by_side(net, action.element_id)
     _new_line(net, action, data, (action.start, action.end))
-    own = (net.switch["bus"] == action.end) & (net.switch["et"] == "l") & (net.switch["element"] == action.element_id)
-    if own.any():
-        net.switch.loc[own, "closed"] = False
-    else:
-        pp.create_switch(net, action.end, action.element_id, "l", closed=False, name=f"opened for {action.kind}")
+    for line in former:
+        own = (net.switch["bus"] == action.end) & (net.switch["et"] == "l") & (net.switch["element"] == line)
+        if own.any():
+            net.switch.loc[own, "closed"] = False
+        else:
+            pp.create_switch(net, action.end, line, "l", closed=False, name=f"opened for {action.kind}")
+
+
+def _side_by_side(net: pandapowerNet, line: int) -> list[int]:
+    """Lines between the same two buses as a line, itself among them."""
+    ends = np.sort(net.line[["from_bus", "to_bus"]].to_numpy(), axis=1)
+    same = (ends == ends[net.line.index.get_loc(line)]).all(axis=1)
+    return list(net.line.index[same])
 
 
 def _tap(net: pandapowerNet, action: Action, _: dict[str, Any]) -> None:

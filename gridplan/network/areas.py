@@ -103,7 +103,9 @@ def _heads(net: pandapowerNet, connected: nx.MultiGraph, bars: list[frozenset[in
             if other in parts and table != "switch"
         }
         number += bool(leaving)
-        for count, (table, element, bus, other) in enumerate(sorted(leaving), start=1):
+        # Two circuits side by side are one head.
+        single = {(bus, other): (table, element, bus, other) for table, element, bus, other in sorted(leaving, reverse=True)}
+        for count, (table, element, bus, other) in enumerate(sorted(single.values()), start=1):
             head = f"S{number}-F{count}"
             rows.append(
                 (head, list(ENDS)[table], element, bus, other, f"S{number}", display_name(net, "bus", min(bar)), parts[other])
