@@ -30,6 +30,16 @@ from rich.table import Table
 from gridplan import powerflow
 
 QUARTER_HOURS = 35_136
+LOGGED = [
+    ("res_bus", "vm_pu"),
+    ("res_line", "loading_percent"),
+    ("res_trafo", "loading_percent"),
+    ("res_line", "pl_mw"),
+    ("res_trafo", "pl_mw"),
+    ("res_ext_grid", "p_mw"),
+    ("res_ext_grid", "q_mvar"),
+]
+"""What gridplan's result holds too: voltages, loadings, losses and the exchange with the grid above."""
 Outcome = tuple[str, float, np.ndarray | None, np.ndarray | None, str]
 
 
@@ -100,8 +110,7 @@ def controlled(
         for column, values in zip(("p_mw", "q_mvar"), powers(net, profiles, element), strict=True):
             frame = pd.DataFrame(values[picked] / net[element].loc[numbers, "scaling"].to_numpy(), columns=numbers)
             ConstControl(work, element, column, element_index=numbers, profile_name=numbers, data_source=ts.DFData(frame))
-    writer = ts.OutputWriter(work, output_path=None, log_variables=[("res_bus", "vm_pu"), ("res_line", "loading_percent")])
-    return work, writer
+    return work, ts.OutputWriter(work, output_path=None, log_variables=LOGGED)
 
 
 def pandapower_series(net: pp.pandapowerNet, profiles: powerflow.Profiles, steps: int, *, lightsim: bool) -> Outcome:
