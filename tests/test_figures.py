@@ -112,3 +112,11 @@ def test_a_duration_curve_says_its_highest_values():
     figure = operation.duration(curves, "p_mw", name="load", title="", caption="")
     assert "20" in figure.alt
     assert list(figure.figure.data[0].y) == [20.0, 5.0]
+
+
+def test_a_year_is_a_name_and_a_value_has_the_decimals_of_its_unit():
+    table = figures.Table(pd.DataFrame({"year": [2030], "value": [1.0464], "unit": ["pu"], "elements": [27]}), "t", "T")
+    html = bundle(table)[0]["text/html"]
+    assert ">2030<" in html
+    assert ">1.046<" in html
+    assert ">27<" in html

@@ -112,9 +112,9 @@ class Table:
 
     def _row(self, row: dict[str, Any], numeric: Sequence[bool]) -> str:
         by_unit = UNIT_DIGITS.get(row.get("unit"))
-        return "".join(
-            _cell("td", number(v, self.digits.get(c, by_unit)), n) for (c, v), n in zip(row.items(), numeric, strict=True)
-        )
+        digits = {c: self.digits.get(c, by_unit if not tables.unit(c) else None) for c in row}
+        words = {c: str(v) if tables.unit(c) == "yr" else number(v, digits[c]) for c, v in row.items()}
+        return "".join(_cell("td", word, n) for word, n in zip(words.values(), numeric, strict=True))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
         words = {"kind": "table", "name": self.name, "title": self.title, "caption": self.caption}
