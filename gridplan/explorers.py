@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def slider(label: str, value: float, bounds: tuple[float, float], step: float, u
         step=step,
         description=f"{label} [{unit}]",
         continuous_update=False,
-        readout_format=".0f" if step >= 1 else ".1f",
+        readout_format=f".{max(0, math.ceil(-math.log10(step)))}f",
         style={"description_width": "initial"},
         layout={"width": "380px"},
     )

@@ -49,3 +49,8 @@ def test_a_fault_is_an_alert_and_old_results_go(explorer):
 def test_tables_are_shown_too():
     table = figures.Table(pd.DataFrame({"customers": [3]}), "t", "T")
     assert explorers.Explorer(lambda: [table], {}).shown == (table,)
+
+
+@pytest.mark.parametrize(("step", "shown"), [(5, ".0f"), (0.5, ".1f"), (0.005, ".3f")])
+def test_a_slider_shows_as_many_decimals_as_its_step_has(step, shown):
+    assert explorers.slider("Voltage", 1, (0, 2), step, "pu").readout_format == shown
