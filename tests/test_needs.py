@@ -4,6 +4,7 @@ import doctest
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandapower as pp
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from gridplan import errors, needs, network, performance, powerflow
 from gridplan.figures import maps
 from gridplan.figures import needs as figures
-from gridplan.needs import _actions, _measures
+from gridplan.needs import _actions, _measures, _search
+from gridplan.needs._tree import Hop
 from gridplan.powerflow import Limits, Profiles
 
 KV = 20.0
@@ -388,3 +390,19 @@ def test_figures_say_what_the_tables_say(cured):
 
 def test_examples_in_docstrings_hold():
     assert not doctest.testmod(_measures).failed
+
+
+def test_a_regulator_that_may_be_replaced_starts_where_its_line_was():
+    """Its own bus goes with it, so a successor that started there would stand on nothing."""
+    net = pp.create_empty_network()
+    first, second = (pp.create_bus(net, KV) for _ in range(2))
+    line = pp.create_line_from_parameters(net, first, second, 1.0, 0.2, 0.1, 0, 0.3)
+    moved = Hop("line", line, upper=99, lower=second)
+    assert _search._as_it_was(moved, SimpleNamespace(net=net)) == Hop("line", line, upper=first, lower=second)
+
+
+def test_a_new_feeder_section_opens_every_circuit_of_the_former_way():
+    net = pp.create_empty_network()
+    first, second = (pp.create_bus(net, KV) for _ in range(2))
+    lines = [pp.create_line_from_parameters(net, first, second, 1.0, 0.2, 0.1, 0, 0.3) for _ in range(2)]
+    assert _actions._side_by_side(net, lines[0]) == lines

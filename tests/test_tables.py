@@ -295,3 +295,12 @@ def test_numbers_survive_csv_text_exactly(number):
     _, rows = csv.reader(io.StringIO(tables.to_csv(frame)))
     typed, _ = tables.convert({"profiles": pd.DataFrame([rows], columns=["time", "a_p"])})
     assert typed["profiles"]["a_p"][0] == number
+
+
+def test_keys_that_are_not_allowed_are_not_reported_as_duplicates_too():
+    cells = {"element": ["lod", "lod"], "element_id": ["0", "0"], "profile": ["a", "a"]}
+    _, problems = tables.convert({"assignments": pd.DataFrame(cells)})
+    assert {(problem.row, problem.column) for problem in problems if problem.column != "profile"} == {
+        (2, "element"),
+        (3, "element"),
+    }

@@ -193,11 +193,14 @@ def _value_words(row: Spec, rule: str, cell: Any) -> Words:
 
 
 def _duplicates(typed: pd.DataFrame, table: str, where: str) -> list[Problem]:
-    """Return rows whose key occurred above; blank keys are reported as such already."""
-    keys = [row.column for row in specs()[table] if row.key]
+    """Return rows whose key occurred above; keys that are blank or not allowed are reported as such already."""
+    rows = [row for row in specs()[table] if row.key]
+    keys = [row.column for row in rows]
     if not keys or not set(keys) <= set(typed):
         return []
     filled = typed[keys].dropna()
+    for row in rows:
+        filled = filled[_fits(filled[row.column], row)]
     twice = filled.index[filled.duplicated()]
     if twice.empty:
         return []
@@ -209,6 +212,14 @@ def _duplicates(typed: pd.DataFrame, table: str, where: str) -> list[Problem]:
         return f"{said} stands in row {first[key] + 2} already", "delete or correct one of them"
 
     return grouped(where, twice, words, keys[-1])
+
+
+def _fits(values: pd.Series, row: Spec) -> pd.Series:
+    """Whether filled cells of a key are allowed and in range."""
+    fit = values.isin(row.allowed) if row.allowed else pd.Series(True, index=values.index)
+    if row.low is not None:
+        fit &= values >= row.low
+    return fit & (values <= row.high) if row.high is not None else fit
 
 
 def _step_problems(typed: pd.DataFrame, table: str, where: str) -> list[Problem]:
