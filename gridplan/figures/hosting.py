@@ -35,19 +35,19 @@ def capacity_map(where: maps.Map, buses: pd.DataFrame, *, title: str, caption: s
     title, caption
         Words of the figure.
     """
-    figure = maps._canvas(where)
-    figure.add_trace(maps._lines(where, where.paths, "", {"color": theme.RULE, "width": 1.4}, show=False))
+    figure = maps.canvas(where)
+    figure.add_trace(maps.lines_of(where, where.paths, "", {"color": theme.RULE, "width": 1.4}, show=False))
     known = buses[buses["bus"].isin(where.points.index) & buses["hosting_mw"].notna()]
     for (low, high), colour in zip(_classes(known["hosting_mw"]), reversed(theme.HEAT), strict=False):
         here = known[(known["hosting_mw"] >= low) & (known["hosting_mw"] < high)]
         if not len(here):
             continue
-        dots = maps._dots(
+        dots = maps.dots(
             where, here["bus"], _words(here), {"color": colour, "size": 8, "line": {"width": 0.5, "color": theme.MUTED}}
         )
         span = f"{low:g} MW and more" if np.isinf(high) else f"{low:g}–{high:g} MW"
         figure.add_trace(dots.update(name=span, showlegend=True))
-    maps._landmarks(figure, where)
+    maps.landmarks(figure, where)
     _headroom(figure, 560, legend_rows=2)
     return Figure(figure, "map-hosting-capacity", title, caption, _extremes(buses), buses)
 

@@ -62,15 +62,15 @@ def areas(where: Map, line_areas: pd.DataFrame, stations: pd.DataFrame) -> Figur
     """
     names = sorted(line_areas["area"].unique())
     colours = theme.colour_of(names)
-    figure = _canvas(where)
+    figure = canvas(where)
     for name in names:
         here = line_areas.loc[line_areas["area"] == name, "line"]
-        figure.add_trace(_lines(where, here, theme.text(name), {"color": colours[name], "width": 2.2}))
+        figure.add_trace(lines_of(where, here, theme.text(name), {"color": colours[name], "width": 2.2}))
     for name, group in stations.groupby("area", sort=True):
         words = [f"{theme.text(n)}<br>{number(c)} customers" for n, c in zip(group["name"], group["customers"], strict=True)]
         size = 4 + 5 * np.sqrt(group["customers"] / max(stations["customers"].max(), 1))
-        figure.add_trace(_dots(where, group["bus"], words, {"color": colours.get(name, theme.MUTED), "size": size}))
-    _landmarks(figure, where)
+        figure.add_trace(dots(where, group["bus"], words, {"color": colours.get(name, theme.MUTED), "size": size}))
+    landmarks(figure, where)
     count = len(names)
     return Figure(
         figure,
@@ -95,19 +95,19 @@ def loading(where: Map, lines: pd.DataFrame, *, title: str, caption: str) -> Fig
     title, caption
         Words of the figure.
     """
-    figure = _canvas(where)
+    figure = canvas(where)
     value = lines["loading_max_percent"]
     upper = (*LOADING_CLASSES[1:], math.inf)
     for low, high, colour in zip(LOADING_CLASSES, upper, theme.HEAT, strict=True):
         here = lines.loc[(value >= low) & (value < high), "line"]
         label = f"{low:.0f}–{high:.0f} %" if math.isfinite(high) else f"{low:.0f} % and more"
         if len(here):
-            figure.add_trace(_lines(where, here, label, {"color": colour, "width": 2.0 + low / 40}))
+            figure.add_trace(lines_of(where, here, label, {"color": colour, "width": 2.0 + low / 40}))
     failed = lines.loc[value.isna(), "line"]
     if len(failed):
-        figure.add_trace(_lines(where, failed, "no result", {"color": theme.FAINT, "width": 1.5, "dash": "dot"}))
+        figure.add_trace(lines_of(where, failed, "no result", {"color": theme.FAINT, "width": 1.5, "dash": "dot"}))
     figure.add_trace(_line_hover(where, lines))
-    _landmarks(figure, where)
+    landmarks(figure, where)
     worst = lines.loc[value.idxmax()] if value.notna().any() else None
     alt = (
         "No line has a result."
@@ -133,8 +133,8 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
     title
         What the figure says.
     """
-    figure = _canvas(where)
-    figure.add_trace(_lines(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
+    figure = canvas(where)
+    figure.add_trace(lines_of(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
     words = [
         f"{theme.text(n)}<br>lowest {number(a, 3)} pu<br>highest {number(b, 3)} pu"
         for n, a, b in zip(buses["name"], buses["vm_min_pu"], buses["vm_max_pu"], strict=True)
@@ -150,12 +150,12 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
         "size": 9,
         "colorbar": {**bar, "tickformat": ".3f"},
     }
-    figure.add_trace(_dots(where, buses["bus"], words, {**marker, "line": {"width": 0.7, "color": theme.MUTED}}))
+    figure.add_trace(dots(where, buses["bus"], words, {**marker, "line": {"width": 0.7, "color": theme.MUTED}}))
     outside = buses.loc[~buses[column].between(*band), "bus"]
     if len(outside):
         ring = {"symbol": "circle-open", "size": 14, "color": theme.INK, "line": {"width": 1.6}}
-        figure.add_trace(_dots(where, outside, [], ring).update(name="outside the band", showlegend=True, hoverinfo="skip"))
-    _landmarks(figure, where)
+        figure.add_trace(dots(where, outside, [], ring).update(name="outside the band", showlegend=True, hoverinfo="skip"))
+    landmarks(figure, where)
     known = buses.dropna(subset=column)
     alt = "No bus has a voltage."
     if len(known):
@@ -169,7 +169,8 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
     return Figure(figure, f"map-{which}-voltage", title, caption, alt, buses)
 
 
-def _canvas(where: Map) -> go.Figure:
+def canvas(where: Map) -> go.Figure:
+    """Return an empty map: no axes, the same scale in both directions."""
     figure = go.Figure()
     hidden = {"visible": False, "showgrid": False}
     middle = where.points["y"].mean()
@@ -184,14 +185,16 @@ def _canvas(where: Map) -> go.Figure:
     return figure
 
 
-def _lines(where: Map, lines: Iterable[int], name: str, line: dict, *, show: bool = True) -> go.Scatter:
+def lines_of(where: Map, lines: Iterable[int], name: str, line: dict, *, show: bool = True) -> go.Scatter:
+    """Return lines of the network in one style."""
     gap = np.array([[np.nan, np.nan]])
     pieces = [np.vstack([where.paths[i], gap]) for i in lines if i in where.paths]
     points = np.vstack(pieces) if pieces else gap
     return go.Scatter(x=points[:, 0], y=points[:, 1], mode="lines", name=name, line=line, hoverinfo="skip", showlegend=show)
 
 
-def _dots(where: Map, buses: pd.Series, words: list[str], marker: dict) -> go.Scatter:
+def dots(where: Map, buses: pd.Series, words: list[str], marker: dict) -> go.Scatter:
+    """Return buses as dots with words to hover over."""
     place = where.points.reindex(buses)
     return go.Scatter(
         x=place["x"],
@@ -219,7 +222,8 @@ def _line_hover(where: Map, lines: pd.DataFrame) -> go.Scatter:
     )
 
 
-def _landmarks(figure: go.Figure, where: Map) -> None:
+def landmarks(figure: go.Figure, where: Map) -> None:
+    """Add open points, substations and a scale bar."""
     open_points = where.points.reindex(list(where.open_points)).dropna()
     if len(open_points):
         ring = {"symbol": "x-thin-open", "size": 9, "color": theme.INK, "line": {"width": 2}}

@@ -43,13 +43,13 @@ def map_of_needs(where: maps.Map, needs: pd.DataFrame, trafo_buses: dict[int, in
     trafo_buses
         Bus at which each transformer is drawn; transformers without one are in the table only.
     """
-    figure = maps._canvas(where)
-    figure.add_trace(maps._lines(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
+    figure = maps.canvas(where)
+    figure.add_trace(maps.lines_of(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
     for kind, colour in KINDS.items():
         here = needs[needs["kind"] == kind]
         if len(here):
             _add_needs(figure, where, here, (kind, colour), trafo_buses or {})
-    maps._landmarks(figure, where)
+    maps.landmarks(figure, where)
     unsolved = needs.loc[needs["kind"] == "no solution", "hours"].sum()
     words = _count_words(needs)
     missing = f" For {number(unsolved, 1)} h there is no power-flow solution; they are not on the map." if unsolved else ""
@@ -75,14 +75,14 @@ def map_of_first_years(where: maps.Map, first: pd.DataFrame, trafo_buses: dict[i
     trafo_buses
         Bus at which each transformer is drawn.
     """
-    figure = maps._canvas(where)
-    figure.add_trace(maps._lines(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
+    figure = maps.canvas(where)
+    figure.add_trace(maps.lines_of(where, where.paths, "", {"color": theme.FAINT, "width": 1.4}, show=False))
     soonest = first.sort_values("first_year").drop_duplicates(["element", "element_id"])
     years = sorted(soonest["first_year"].unique())
     for position, year in enumerate(years):
         shade = theme.HEAT[::-1][round(position * (len(theme.HEAT) - 1) / max(len(years) - 1, 1))]
         _add_needs(figure, where, soonest[soonest["first_year"] == year], (str(year), shade), trafo_buses or {})
-    maps._landmarks(figure, where)
+    maps.landmarks(figure, where)
     counts = ", ".join(
         f"{year}: {number(int(count))}" for year, count in soonest["first_year"].value_counts().sort_index().items()
     )
@@ -109,10 +109,10 @@ def _add_needs(
     buses = dots["element_id"].where(dots["element"] == "bus", dots["element_id"].map(trafo_buses))
     words = [f"{theme.text(n)}<br>{theme.text(k)}" for n, k in zip(dots["name"], dots["kind"], strict=True)]
     if len(lines):
-        figure.add_trace(maps._lines(where, lines, name, {"color": colour, "width": 4}))
+        figure.add_trace(maps.lines_of(where, lines, name, {"color": colour, "width": 4}))
     if len(dots):
         size = [14 if element != "bus" else 8 for element in dots["element"]]
-        trace = maps._dots(where, buses, words, {"color": colour, "size": size, "line": {"width": 0.7, "color": theme.PAPER}})
+        trace = maps.dots(where, buses, words, {"color": colour, "size": size, "line": {"width": 0.7, "color": theme.PAPER}})
         figure.add_trace(trace.update(name=name, showlegend=not len(lines)))
 
 
