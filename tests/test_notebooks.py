@@ -95,6 +95,29 @@ def test_futures_and_needs_of_the_bundled_study(tmp_path):
     assert pd.read_csv(run.folder / "csv" / "measures.csv")["needed_for"].notna().all()
 
 
+def test_reliability_needs_its_tables_and_says_so(hostile, tmp_path):
+    with pytest.raises(errors.ReportError, match="outage_rates"):
+        report.render(ROOT / "notebooks" / "40-reliability-and-restoration.ipynb", study=hostile, out=tmp_path)
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_reliability_of_the_bundled_study(tmp_path):
+    run = report.render(
+        ROOT / "notebooks" / "40-reliability-and-restoration.ipynb",
+        study=ROOT / "data" / "oberrhein",
+        parameters={"switches": 2, "years": 500},
+        out=tmp_path,
+    )
+    options = pd.read_csv(run.folder / "csv" / "options-saidi-min.csv").set_index("option")["saidi_min"]
+    assert options.idxmax() == "As today"
+    assert options["All together"] < options.drop("All together").min()
+    stages = pd.read_csv(run.folder / "csv" / "stages.csv")["customer_minutes"].sum()
+    points = pd.read_csv(run.folder / "csv" / "map-minutes.csv")
+    assert stages == pytest.approx((points["customers"] * points["interrupted_min"]).sum(), rel=1e-6)
+    assert stages / points["customers"].sum() == pytest.approx(options["As today"], rel=1e-6)
+    assert pd.read_csv(run.folder / "csv" / "automation-curve.csv")["saidi_min"].is_monotonic_decreasing
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> report.Run:
     out = tmp_path_factory.mktemp("plan")
@@ -115,6 +138,7 @@ def test_the_plan_report_holds_what_a_reader_relies_on(plan):
         "energy-by-month",
         "exchange",
         "areas",
+        "map-minutes",
     } <= figures
     areas = pd.read_csv(plan.folder / "csv" / "areas.csv")
     assert len(areas) == 4

@@ -1,11 +1,35 @@
-"""What each application is worth: the metrics table, one row per area, group, option, scenario and year.
+"""What applications are worth: the outage model of a study, brought to its history, and the options of the restoration group."""
 
-It is the hinge of a study: left of it everything knows networks, right of it only tables.
-"""
+from gridplan.assess._options import GROUPS, NONE, members, options
+from gridplan.assess._outages import (
+    ReliabilityToday,
+    calibrated,
+    cost_by_class,
+    given,
+    interruption_costs,
+    observed,
+    outages,
+    reliability_today,
+    with_calibration,
+)
+from gridplan.assess._restoration import devices, in_service, restoration, services
 
-from gridplan.assess._cache import default as default_cache
-from gridplan.assess._measure import measure
-from gridplan.assess._run import Execution, fleet, metrics
-from gridplan.assess._tasks import GROUPS, NONE, Settings, members, options
-
-__all__ = ["GROUPS", "NONE", "Execution", "Settings", "default_cache", "fleet", "measure", "members", "metrics", "options"]
+__all__ = [
+    "GROUPS",
+    "NONE",
+    "ReliabilityToday",
+    "calibrated",
+    "cost_by_class",
+    "devices",
+    "given",
+    "in_service",
+    "interruption_costs",
+    "members",
+    "observed",
+    "options",
+    "outages",
+    "reliability_today",
+    "restoration",
+    "services",
+    "with_calibration",
+]

@@ -1,6 +1,6 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import futures, hosting, maps, needs, operation, sentences, theme
+from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, sentences, theme
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
@@ -11,6 +11,7 @@ __all__ = [
     "Map",
     "Table",
     "Text",
+    "applications",
     "futures",
     "hosting",
     "maps",
@@ -18,6 +19,8 @@ __all__ = [
     "number",
     "operation",
     "prose",
+    "reliability",
+    "restoration",
     "sentences",
     "theme",
 ]

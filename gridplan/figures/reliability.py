@@ -208,11 +208,12 @@ def years(samples: pd.DataFrame, *, target_min: float | None = None, probability
         Probability of missing it.
     """
     values = samples["saidi_min"]
-    histogram = go.Histogram(x=values, nbinsx=60, marker_color=theme.ACCENT, histnorm="percent", showlegend=False)
+    end = float(values.quantile(0.995)) or 1.0
+    bins = {"start": 0.0, "end": end, "size": end / 50}
+    histogram = go.Histogram(x=values, xbins=bins, marker_color=theme.ACCENT, histnorm="percent", showlegend=False)
     figure = go.Figure(histogram.update(hovertemplate="%{x} min: %{y:.1f} % of the years<extra></extra>"))
-    figure.add_vline(
-        x=values.mean(), line={"color": theme.INK, "dash": "dot"}, annotation_text=f"mean {number(values.mean(), 1)} min"
-    )
+    words = f"mean {number(values.mean(), 1)} min"
+    figure.add_vline(x=values.mean(), line={"color": theme.INK, "dash": "dot"}, annotation_text=words)
     title = (
         f"SAIDI of a single year lies between {number(values.quantile(0.05), 1)} and {number(values.quantile(0.95), 1)} minutes"
     )
@@ -221,13 +222,13 @@ def years(samples: pd.DataFrame, *, target_min: float | None = None, probability
             x=target_min,
             line={"color": theme.BAD, "dash": "dash"},
             annotation_text=f"target {number(target_min, 1)} min",
-            annotation_position="bottom right",
+            annotation_position="top left",
         )
         if probability is not None:
             title = f"A target of {number(target_min, 1)} minutes is missed in {number(100 * probability, 0)} % of the years"
-    figure.update_xaxes(title_text="SAIDI of the year [min/yr]", rangemode="tozero")
+    figure.update_xaxes(title_text="SAIDI of the year [min/yr]", range=[0, end])
     figure.update_yaxes(title_text="Share of the years [%]")
-    caption = f"{number(len(samples))} simulated years; failures come at random, with the rates of the study."
+    caption = f"{number(len(samples))} simulated years, without the worst 0.5 % of them; failures come at random."
     low, high = values.quantile(0.05), values.quantile(0.95)
     alt = f"5 %: {number(low, 2)}, mean: {number(values.mean(), 2)}, 95 %: {number(high, 2)} min."
     return Figure(figure, "saidi-years", title, caption, alt, samples)
@@ -266,19 +267,47 @@ def cost_by_class(table: pd.DataFrame, *, currency: str, price_year: int) -> Fig
     return Figure(figure, "interruption-cost", title, caption, alt, table)
 
 
+def automated_map(where: maps.Map, places: pd.DataFrame) -> Figure:
+    """Draw the switches to equip, in the order in which they come in.
+
+    Parameters
+    ----------
+    where
+        The map.
+    places
+        `name`, `bus`, `k`: the number of switches from which on it is among the best.
+    """
+    figure = maps.canvas(where)
+    figure.add_trace(maps.lines_of(where, where.paths, "", {"color": theme.FAINT, "width": 1.6}, show=False))
+    words = [
+        f"{theme.text(row.name_)}<br>among the best {row.k}" for row in places.rename(columns={"name": "name_"}).itertuples()
+    ]
+    marker = {"color": theme.ACCENT, "size": 17, "line": {"width": 1, "color": theme.PAPER}}
+    trace = maps.dots(where, places["bus"], words, marker)
+    labels = places["k"].astype(str).tolist()
+    trace.update(mode="markers+text", customdata=words, hovertemplate="%{customdata}<extra></extra>", text=labels)
+    figure.add_trace(trace.update(textfont={"color": theme.PAPER, "size": 10}, name="switch to automate", showlegend=True))
+    maps.landmarks(figure, where)
+    first = places.sort_values("k")["name"].head(3).tolist()
+    title = f"The first to automate: {', '.join(first)}" if first else "No switch is worth automating"
+    caption = "Switches that save most minutes; the number says from how many switches on each is among the best."
+    return Figure(figure, "map-automation", title, caption, f"Map with {len(places)} switches to automate.", places)
+
+
 def transfers_table(transfers: pd.DataFrame) -> Table:
     """Return how often the ties' capacity ends a transfer.
 
     Parameters
     ----------
     transfers
-        `tie`, `name`, `tried`, `full`, `carried_percent`, `limit`, `element_name`.
+        `name`, `tried`, `full_percent`, `carried_percent`, `limit`, `element_name`.
     """
-    bound = (transfers["full"] < transfers["tried"]).sum()
+    bound = (transfers["full_percent"] < 100 - 1e-6).sum()
     title = (
         f"{number(int(bound))} of {number(len(transfers))} ties cannot always carry what is asked of them"
         if len(transfers)
         else "There is no tie"
     )
     caption = "Transfers tried in all faults and loading states; a tie carries what a power flow finds within the limits."
-    return Table(transfers, "transfers", title, caption)
+    digits = {"tried": 0, "full_percent": 1, "carried_percent": 1}
+    return Table(transfers.drop(columns="tie"), "transfers", title, caption, digits)

@@ -129,14 +129,14 @@ def spec(column: str, table: str | None = None) -> Spec:
     column
         Name of the column; ``house_p`` finds the row ``*_p``.
     table
-        Table to look in; by default the first table that has the column.
+        Table to look in; by default the results, then the first table that has the column.
 
     Raises
     ------
     ParameterError
         The table or the column is not in the dictionary; the message suggests the nearest name.
     """
-    places = list(specs()) if table is None else [known_table(table)]
+    places = sorted(specs(), key=lambda name: name != "results") if table is None else [known_table(table)]
     rows = [row for place in places if (row := match(column, place))]
     if rows:
         return min(rows, key=lambda row: row.pattern)

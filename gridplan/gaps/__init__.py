@@ -1,0 +1,13 @@
+"""Gaps between what applications need and what there is, and the projects that close them.
+
+:func:`facts` checks the IT/OT tables of a study once; :func:`find` lists the gaps of all kinds in one table, :func:`verdicts`
+says where each application can run, :func:`shortest` finds the smallest set of projects that lets it, :func:`state` gives the
+tables after some projects (as is, interim, target), :func:`growth` the field devices by year.
+"""
+
+from gridplan.gaps._check import check
+from gridplan.gaps._facts import Facts, State, facts, growth, state
+from gridplan.gaps._find import delivered
+from gridplan.gaps._report import closures, find, shortest, verdicts
+
+__all__ = ["Facts", "State", "check", "closures", "delivered", "facts", "find", "growth", "shortest", "state", "verdicts"]
