@@ -54,6 +54,8 @@ bench: $(VENV)/.ready-test
 	@$(BIN)/python benchmarks/powerflow.py
 	@$(BIN)/python benchmarks/hosting.py
 	@$(BIN)/python benchmarks/futures.py
+	@$(BIN)/python benchmarks/reliability.py
+	@$(BIN)/python benchmarks/reliability_years.py
 
 # Needs uv; the lock files hold versions and hashes only, for every platform and Python from 3.11 on.
 lock:

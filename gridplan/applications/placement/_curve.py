@@ -78,8 +78,8 @@ def curve(
     pd.DataFrame
         One row a number: `k`, `switches` (a tuple), `names`, `saidi_min` [min/yr], `saifi` [1/yr], `saved_min` (SAIDI saved)
         [min/yr], `customer_minutes` [min/yr], `gain` (of the objective against none: customer minutes a year, or thousands of the
-        currency of the costs a year), `gain_bound` (no choice of this number gains more; missing for indicators), `gap_percent`
-        (of the gain to its bound) [%], `proven` (best), `nested` (contains the choice of the number before).
+        currency of the costs a year), `gain_bound` (no choice of this number gains more; missing for indicators),
+        `gain_gap_percent` (of the gain to its bound) [%], `proven_best`, `nested` (contains the choice of the number before).
 
     Raises
     ------
@@ -235,8 +235,10 @@ def _table(model: Model, outages: Outages, kind: Kind, found: dict[str, list]) -
     bound = np.array(found.get("gain_bound", [np.nan] * len(rows)), float)
     table["gain_bound"] = np.maximum(bound, table["gain"])
     gap = table["gain_bound"] - table["gain"]
-    table["gap_percent"] = np.where(gap <= 1e-9 * bound, 0.0, 100 * gap / table["gain_bound"].where(table["gain_bound"] > 0, 1.0))
-    table["proven"] = found.get("proven", [False] * len(rows))
+    table["gain_gap_percent"] = np.where(
+        gap <= 1e-9 * bound, 0.0, 100 * gap / table["gain_bound"].where(table["gain_bound"] > 0, 1.0)
+    )
+    table["proven_best"] = found.get("proven", [False] * len(rows))
     before = [(), *table["switches"].iloc[:-1]]
     table["nested"] = [set(a) <= set(b) for a, b in zip(before, table["switches"], strict=True)]
     return table
