@@ -216,10 +216,14 @@ class State:
             self.opened.discard(self.tripped)
 
     def usable_ties(self, piece: set, live: set, control: str) -> list[int]:
-        """Normally open switches of this class between the piece and what has supply, by number."""
+        """Normally open switches of this class between the piece and what has supply, the fastest first."""
         ends = {at: device.ends for at, device in self.grid.devices.items() if not device.closed and at in self.opened}
         between = [at for at, (a, b) in ends.items() if (a in piece and b in live) or (b in piece and a in live)]
-        return sorted(at for at in between if self.operable(at, control))
+        return sorted((at for at in between if self.operable(at, control)), key=self.speed)
+
+    def speed(self, switch: int) -> tuple[int, int]:
+        """Order of ties: what closes by itself first, then by number."""
+        return CLASSES.index(self.grid.devices[switch].control), switch
 
     def parts_from(self, tie: int, piece: set, control: str) -> list[set]:
         """What the piece is made of if every switch of this class in it were open, the nearest to the tie first."""
@@ -282,7 +286,7 @@ def transfer(state: State, zone: set, control: str, carries: Carries, power: Cal
             ties = state.usable_ties(piece, live, control)
             if ties:
                 pieces.append((ties, piece))
-        for ties, piece in sorted(pieces, key=lambda pair: pair[0]):
+        for ties, piece in sorted(pieces, key=lambda pair: state.speed(pair[0][0])):
             tried = [_close(state, tie, piece, control, carries) for tie in ties]
             whole = next((one for one in tried if one[2]), None)
             best = whole or max(tried, key=lambda one: power(set().union(*one[1])))

@@ -79,15 +79,17 @@ def networks(draw, *, buses=(5, 25), tight=False):
 
 
 def feed(draw, net, roots: int, device) -> None:
-    """Sources at the first buses, the first perhaps behind a transformer."""
+    """Sources at the first buses, or behind a transformer there."""
+    behind = draw(st.booleans())
     for root in range(roots):
-        if root or draw(st.booleans()):
+        if not behind:
             pp.create_ext_grid(net, root)
             continue
-        pp.create_ext_grid(net, pp.create_bus(net, 110.0))
-        pp.create_transformer(net, int(net.bus.index[-1]), root, "25 MVA 110/20 kV")
+        top = int(pp.create_bus(net, 110.0))
+        pp.create_ext_grid(net, top)
+        trafo = int(pp.create_transformer(net, top, root, "25 MVA 110/20 kV"))
         if draw(st.booleans()):
-            device(int(pp.create_switch(net, root, 0, "t", type="CB")), ("breaker",))
+            device(int(pp.create_switch(net, root, trafo, "t", type="CB")), ("breaker",))
 
 
 def tie(draw, net, count: int, tight: bool, device) -> None:

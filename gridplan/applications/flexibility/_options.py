@@ -1,0 +1,179 @@
+"""Options of the group and their evaluation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from gridplan.applications import _flexible, demand, der_management, storage
+from gridplan.applications._case import OperatingCase
+from gridplan.applications._flexible import State
+from gridplan.errors import ParameterError, Problem, suggest
+
+APPLICATIONS = ("managed_demand", "storage", "der_management")
+"""Applications of the group, in the order of their names in an option."""
+NONE = "none"
+_ORDER = ("storage", "managed_demand", "der_management")
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How the applications of the group work.
+
+    Parameters
+    ----------
+    flexibility
+        Table `flexibility`.
+    units
+        Batteries, see :class:`gridplan.applications.storage.Settings`; those of :func:`gridplan.applications.storage.sized` if
+        not given.
+    areas
+        Areas covered; None is all of them.
+    rule, reactive
+        As for :class:`gridplan.applications.der_management.Settings`.
+    peak
+        Whether storage and shifting lower the yearly peaks too.
+    """
+
+    flexibility: pd.DataFrame
+    units: pd.DataFrame | None = None
+    areas: tuple[str, ...] | None = None
+    rule: Literal["least", "pro rata"] = "least"
+    reactive: bool = False
+    peak: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """One option of the group.
+
+    Parameters
+    ----------
+    option
+        Its name: the applications joined by ``+``, or ``none``.
+    members
+        Applications that are used, in the order in which they act: the best combination of those of the option.
+    case
+        Case with them in service.
+    objective
+        `failed_h` [h], `objective_h` (outside limits, summed over the areas) [h], `curtailed_mwh` [MWh], `peak_mw` (sum of the
+        areas' peaks) [MW]: compared in this order.
+    summary
+        By area; see :func:`gridplan.applications._flexible.summary`.
+    left
+        What is still outside limits, and why.
+    state
+        Power flows of `case`.
+    """
+
+    option: str
+    members: tuple[str, ...]
+    case: OperatingCase
+    objective: tuple[float, float, float, float]
+    summary: pd.DataFrame
+    left: pd.DataFrame
+    state: State = field(repr=False)
+
+
+def evaluate(case: OperatingCase, settings: Settings, options: Iterable[str] | None = None) -> dict[str, Joint]:
+    """Evaluate options of the group on one case; what they have in common is computed once.
+
+    Parameters
+    ----------
+    case
+        Case with nothing of the group in service; not changed.
+    settings
+        How the applications work.
+    options
+        Names, such as ``storage+der_management``; all combinations if not given. The result of one is the same in any company.
+
+    Raises
+    ------
+    ParameterError
+        An option, an area, the table or a unit is wrong.
+    NetworkError
+        The network holds voltage-controlled generators.
+    """
+    names = _names() if options is None else list(options)
+    wrong = [Problem("options", f"{name!r} is unknown; {suggest(name, _names())}") for name in names if name not in _names()]
+    if wrong:
+        raise ParameterError("evaluate", wrong)
+    start = _flexible.simulate(case)
+    units = settings.units if settings.units is not None else storage.sized(case, settings.flexibility, start)
+    known = {(): _joint((case, start), (case, start), (), _flexible.left(case, start, {"": "nothing is in service"}))}
+    return {name: _best(name, (case, start), known, (settings, units)) for name in names}
+
+
+def _names() -> list[str]:
+    subsets = itertools.chain.from_iterable(itertools.combinations(APPLICATIONS, size) for size in range(len(APPLICATIONS) + 1))
+    return ["+".join(subset) or NONE for subset in subsets]
+
+
+def _best(name: str, before: tuple[OperatingCase, State], known: dict[tuple[str, ...], Joint], given: tuple) -> Joint:
+    """Best combination of the applications of an option."""
+    own = [member for member in _ORDER if name != NONE and member in name.split("+")]
+    subsets = itertools.chain.from_iterable(itertools.combinations(own, size) for size in range(len(own) + 1))
+    found = [_sequence(subset, before, known, given) for subset in subsets]
+    best = min(found, key=lambda joint: (joint.objective, len(joint.members)))
+    return Joint(name, best.members, best.case, best.objective, best.summary, best.left, best.state)
+
+
+def _sequence(
+    members: tuple[str, ...], before: tuple[OperatingCase, State], known: dict[tuple[str, ...], Joint], given: tuple
+) -> Joint:
+    """Applications one after the other, each on the case that the one before it leaves."""
+    if members not in known:
+        earlier = _sequence(members[:-1], before, known, given)
+        after = _applied(members[-1], earlier.case, earlier.state, given)
+        known[members] = _joint(before, (after.case, after.state), members, after.left)
+    return known[members]
+
+
+def _applied(
+    member: str, case: OperatingCase, state: State, given: tuple[Settings, pd.DataFrame]
+) -> storage.Outcome | demand.Outcome | der_management.Outcome:
+    settings, units = given
+    if member == "storage":
+        return storage.evaluate(case, storage.Settings(units, settings.areas, settings.peak), state)
+    if member == "managed_demand":
+        return demand.evaluate(case, demand.Settings(settings.flexibility, settings.areas, peak=settings.peak), state)
+    chosen = der_management.Settings(settings.flexibility, settings.areas, settings.rule, settings.reactive)
+    return der_management.evaluate(case, chosen, state)
+
+
+def _joint(
+    before: tuple[OperatingCase, State], after: tuple[OperatingCase, State], members: tuple[str, ...], left: pd.DataFrame
+) -> Joint:
+    summary = _flexible.summary(before, after)
+    areas = summary[summary["area"] != _flexible.ALL]
+    total = summary.set_index("area").loc[_flexible.ALL]
+    values = (total["failed_h"], after[1].hours, total["curtailed_mwh"], areas["peak_after_mw"].sum())
+    objective = tuple(round(float(value), 9) for value in values)
+    return Joint("", members, after[0], objective, summary, left, after[1])
+
+
+def compare(options: Mapping[str, Joint]) -> pd.DataFrame:
+    """Objective of each option.
+
+    Returns
+    -------
+    pd.DataFrame
+        `option`, `members` (used, in the order in which they act), `failed_h` [h], `objective_h` [h], `curtailed_mwh` [MWh],
+        `shifted_mwh` [MWh], `stored_mwh` [MWh], `peak_after_mw` (of the whole network) [MW], `left` (violations).
+    """
+    rows = []
+    for name, joint in options.items():
+        total = joint.summary.set_index("area").loc[_flexible.ALL]
+        row = {
+            "option": name,
+            "members": ", ".join(joint.members),
+            "failed_h": joint.objective[0],
+            "objective_h": joint.objective[1],
+        }
+        row |= {column: float(total[column]) for column in ("curtailed_mwh", "shifted_mwh", "stored_mwh", "peak_after_mw")}
+        rows.append(row | {"left": len(joint.left)})
+    return pd.DataFrame(rows)
