@@ -1,121 +1,24 @@
-"""Explorers: controls around a plain function whose outputs are shown again whenever a control is released.
-
-The function is a model: keyword arguments in, displayable outputs (:mod:`gridplan.figures`) out. It knows no widgets, so
-a report can show its outputs for fixed values and a test can call it without a browser.
-"""
+"""Explorers of the network: today, its futures, its hosting capacity, its time series."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import html
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
 import pandas as pd
 
-from gridplan import figures, futures, hosting, performance, powerflow, reliability, valuation
-from gridplan.applications import placement
+from gridplan import figures, futures, hosting, performance, powerflow
+from gridplan.explorers._widgets import Explorer, choice, slider
 from gridplan.figures import futures as future_figures
 from gridplan.figures import hosting as hosting_figures
 from gridplan.figures import maps, operation, sentences
-from gridplan.figures import reliability as reliability_figures
 from gridplan.powerflow import Limits, Profiles
 from gridplan.study import Study
 
 if TYPE_CHECKING:
     from pandapower.auxiliary import pandapowerNet
-
-Model = Callable[..., Sequence[Any]]
-
-
-class Explorer(widgets.VBox):
-    """Controls above, the outputs of the model below, a fault as an alert in between.
-
-    Parameters
-    ----------
-    model
-        Called with the value of every control by name; returns what to show.
-    controls
-        Name -> widget with a `value`.
-
-    Attributes
-    ----------
-    shown
-        What the model returned last; empty after a fault.
-    fault
-        What went wrong in the last call, or nothing.
-    """
-
-    def __init__(self, model: Model, controls: Mapping[str, widgets.ValueWidget]) -> None:
-        self.model = model
-        self.controls = dict(controls)
-        self.shown: tuple[Any, ...] = ()
-        self.fault = ""
-        self._alert = widgets.HTML()
-        self._screen = widgets.Output()
-        for control in self.controls.values():
-            control.observe(self._redraw, names="value")
-        row = widgets.Box(list(self.controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="4px 24px"))
-        super().__init__([row, self._alert, self._screen])
-        self._redraw()
-
-    def _redraw(self, _change: object = None) -> None:
-        values = {name: control.value for name, control in self.controls.items()}
-        try:
-            shown = tuple(self.model(**values))
-            screen, fault = tuple(_display(output) for output in shown), ""
-        except Exception as error:  # noqa: BLE001 - inside observe it would reach the log only, and the reader would see old results
-            shown, screen, fault = (), (), f"{type(error).__name__}: {error}"
-        self.shown, self.fault = shown, fault
-        self._alert.value = (
-            f'<div role="alert" style="white-space:pre-wrap">{html.escape(self.fault)}</div>' if self.fault else ""
-        )
-        self._screen.outputs = screen
-
-
-def _display(output: Any) -> dict[str, Any]:
-    data, metadata = output._repr_mimebundle_()
-    return {"output_type": "display_data", "data": data, "metadata": metadata}
-
-
-def slider(label: str, value: float, bounds: tuple[float, float], step: float, unit: str) -> widgets.FloatSlider:
-    """Return a slider that reports once, when it is released.
-
-    Parameters
-    ----------
-    label
-        What is set.
-    value
-        First value.
-    bounds
-        Lowest and highest value.
-    step
-        Step of the slider.
-    unit
-        Unit of the value, shown after it.
-    """
-    low, high = bounds
-    return widgets.FloatSlider(
-        value,
-        min=low,
-        max=high,
-        step=step,
-        description=f"{label} [{unit}]",
-        continuous_update=False,
-        readout_format=f".{max(0, math.ceil(-math.log10(step)))}f",
-        style={"description_width": "initial"},
-        layout={"width": "380px"},
-    )
-
-
-def choice(label: str, options: Sequence[str]) -> widgets.Dropdown:
-    """Return a drop-down list whose first entry is chosen."""
-    return widgets.Dropdown(
-        options=list(options), description=label, style={"description_width": "initial"}, layout={"width": "380px"}
-    )
 
 
 def today(net: pandapowerNet, profiles: Profiles, areas: pd.DataFrame, bounds: Limits) -> Explorer:
@@ -280,63 +183,3 @@ def _series(profiles: Profiles, *, first: str, second: str, day: float, length: 
     return [
         operation.week(table, title=title, caption="Factors of the study's profiles; an element's power times its factor [1].")
     ]
-
-
-def restoration(
-    model: reliability.Model, outages: reliability.Outages, curve: pd.DataFrame, costs: valuation.CostSet
-) -> Explorer:
-    """Explore SAIDI and the cost of interruptions with more switches automated and other times.
-
-    Parameters
-    ----------
-    model, outages
-        As for :func:`gridplan.reliability.indices`.
-    curve
-        From :func:`gridplan.applications.placement.curve`: which switches are equipped for each number.
-    costs
-        From :func:`gridplan.assess.interruption_costs`.
-    """
-    most = int(curve["k"].max())
-    controls = {
-        "switches": slider("Switches equipped", min(4, most), (0, max(most, 1)), 1, "best first"),
-        "control": choice("Their control", ["remote", "automatic"]),
-        "locate_percent": slider("Time to locate", 100, (0, 200), 10, "% of today's"),
-        "switch_percent": slider("Time to switch", 100, (0, 200), 10, "% of today's"),
-        "repair_percent": slider("Time to repair", 100, (20, 200), 10, "% of today's"),
-    }
-    return Explorer(functools.partial(_restoration, (model, outages, curve, costs)), controls)
-
-
-def _restoration(
-    given: tuple[reliability.Model, reliability.Outages, pd.DataFrame, valuation.CostSet],
-    *,
-    switches: float,
-    control: str,
-    locate_percent: float,
-    switch_percent: float,
-    repair_percent: float,
-) -> list[Any]:
-    model, outages, curve, costs = given
-    chosen = curve.loc[curve["k"] == int(switches), "switches"].iloc[0]
-    times = outages.restoration
-    factors = {"locate_min": locate_percent, "patrol_min_per_km": locate_percent}
-    factors |= {"isolate_min": switch_percent, "transfer_min": switch_percent}
-    times = times.assign(**{name: times[name] * percent / 100 for name, percent in factors.items()})
-    rates = outages.rates.assign(repair_h=outages.rates["repair_h"] * repair_percent / 100)
-    changed = placement.equipped(model, dataclasses.replace(outages, restoration=times, rates=rates), chosen, control)
-    today, after = reliability.indices(model, outages), reliability.indices(model, changed)
-    before = today.system
-    bills = [valuation.expected_cost(r.events, r.interruptions, costs)["cost_k_per_yr"].sum() for r in (today, after)]
-    unit = f"k{costs.currency}/yr"
-    cards = [figures.Card("Cost to customers", bills[1], unit, f"today {bills[0]:.1f}", digits=1)]
-    cards += [
-        figures.Card(name, after.system[key], unit, f"today {before[key]:.{digits}f}", digits=digits)
-        for name, key, unit, digits in (
-            ("SAIDI", "saidi_min", "min/yr", 2),
-            ("SAIFI", "saifi", "1/yr", 3),
-            ("MAIFI_E", "maifi_e", "1/yr", 3),
-            ("Energy not supplied", "ens_mwh", "MWh/yr", 2),
-        )
-    ]
-    drawn = reliability_figures.minutes_map(maps.Map(**performance.geometry(model.net)), after.load_points)
-    return [drawn.renamed("what-if"), figures.Cards(cards)]
