@@ -57,7 +57,7 @@ def test_bundled_tables_are_as_the_dictionary_says_and_cover_every_class():
     assert (rows["source"].str.len() > 10).all()
     assert set(rows["evidence"]) <= {"V", "V-computed", "2nd", "M"}
     with pytest.raises(errors.ParameterError, match="does not come with gridplan"):
-        valuation.bundled("prices")
+        valuation.bundled("tariffs")
 
 
 def test_ice_is_consistent_with_itself():

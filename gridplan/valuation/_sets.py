@@ -67,14 +67,15 @@ def bundled(table: str = "interruption_costs") -> pd.DataFrame:
     Parameters
     ----------
     table
-        ``interruption_costs`` (ICE 1.0 and 2, RBTS, Norway, a German mean), ``price_indices`` or ``exchange_rates``.
+        ``interruption_costs`` (ICE 1.0 and 2, RBTS, Norway, a German mean), ``price_indices``, ``exchange_rates``, ``prices``
+        (carbon values, and prices of energy to be replaced by the utility's own), ``discount_rates`` or ``cost_tests``.
 
     Raises
     ------
     ParameterError
         There is no such table.
     """
-    known = ("interruption_costs", "price_indices", "exchange_rates")
+    known = ("interruption_costs", "price_indices", "exchange_rates", "prices", "discount_rates", "cost_tests")
     if table not in known:
         raise ParameterError(
             "bundled table", [Problem("table", f"'{table}' does not come with gridplan", remedy=suggest(table, known))]
