@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from gridplan.errors import ParameterError, Problem, suggest
-from gridplan.valuation._discount import capital_recovery
+from gridplan.valuation._discount import TIMINGS, capital_recovery
 from gridplan.valuation._flows import need
-from gridplan.valuation._prices import Money, price_paths
+from gridplan.valuation._prices import ROLES, Money, price_paths
 
 NONE = "none"
 KEY = ["area", "group", "option", "scenario", "year"]
@@ -57,29 +57,32 @@ class Capital:
     lifetime_yr
         Life of the network measures deferred [yr].
     deferral
-        ``annuity``: a year's benefit is the capital that stands deferred at its end times the capital recovery factor. Summed and
-        discounted it is exactly the value of building the measure, and every later replacement of it, so many years later, and it
-        belongs to one year alone, so that an option may come into service in any year. ``dated``: a year's benefit is the capital
-        cost that falls away in it, negative when it is made up for later: the cash, for a plan whose options are fixed from the
-        first year on.
+        ``annuity``: a year's benefit is the annual cost of the capital that stands deferred at its end: the capital times the
+        capital recovery factor, due at `timing`. Discounted and summed it is exactly the value of building the measure, and every
+        later replacement of it, so many years later. It belongs to one year alone, so that an option may come into service in any
+        year. ``dated``: a year's benefit is the capital cost that falls away in it, negative when it is made up for later: the
+        cash, for a plan whose options are fixed from the first year on.
+    timing
+        When the money of a year flows, the same as for :class:`Discount`.
     """
 
     rate: float
     lifetime_yr: float
     deferral: str = "annuity"
+    timing: str = "start"
 
 
-def capital(assumptions: Mapping[str, float], *, deferral: str = "annuity") -> Capital:
+def capital(assumptions: Mapping[str, float], *, deferral: str = "annuity", timing: str = "start") -> Capital:
     """Return how deferred capital is valued, from the assumptions of a study.
 
     Parameters
     ----------
     assumptions
         `discount_rate_percent` [%], `network_lifetime_yr` [yr].
-    deferral
+    deferral, timing
         As for :class:`Capital`.
     """
-    return Capital(assumptions["discount_rate_percent"] / 100, assumptions["network_lifetime_yr"], deferral)
+    return Capital(assumptions["discount_rate_percent"] / 100, assumptions["network_lifetime_yr"], deferral, timing)
 
 
 def benefits(
@@ -88,7 +91,7 @@ def benefits(
     *,
     money: Money,
     deferred: Capital,
-    items: Mapping[str, str] | None = None,
+    items: Mapping[str, str | None] | None = None,
     on_failure: str = "raise",
 ) -> pd.DataFrame:
     """Return what each option is worth against none, by stream, for every year from the first to the last of the metrics.
@@ -105,7 +108,8 @@ def benefits(
     deferred
         How deferred reinforcement is valued.
     items
-        Items of `prices` by role, where they are not called as their role (``{"carbon_value": "carbon_value EPA 2023 2 %"}``).
+        Items of `prices` by role, where they are not called as their role (``{"carbon_value": "carbon_value EPA 2023 2 %"}``);
+        None for a role that is not to be valued: the streams that need it are left out.
     on_failure
         ``raise``, or ``unavailable``: options with a failed result are left out whole (they are worth nothing known, and a
         plan must not choose them), and with a failed ``none`` all options of its area and group; :func:`unavailable` lists them.
@@ -129,9 +133,9 @@ def benefits(
     Notes
     -----
     Energy saved is worth the wholesale price, energy lost the value of losses, energy not curtailed the value of curtailed
-    energy. Carbon is the emission of all three times the carbon value less the carbon price that the energy prices hold
-    already. Peak capacity is the capacity upstream (the charge of the grid above, generation); the network's own is
-    `reinforcement`.
+    energy. Energy moved in time (`shifted_mwh`, `stored_mwh`) has no stream of its own: prices here are means of a year.
+    Carbon is the emission of all three times the carbon value less the carbon price that the energy prices hold already. Peak
+    capacity is the capacity upstream (the charge of the grid above, generation); the network's own is `reinforcement`.
     """
     _refuse_choices(deferred, on_failure)
     failed = unavailable(metrics)
@@ -142,11 +146,8 @@ def benefits(
     if not saved:
         return pd.DataFrame(columns=[*KEY, "stream", "benefit_keur"])
     quantities = pd.concat(saved, ignore_index=True)
-    roles = _roles(quantities)
-    named = {role: (items or {}).get(role, role) for role in roles}
-    paths = price_paths(prices, quantities["year"].unique(), money, items=named) if roles else None
-    price = {} if paths is None else {role: own.set_index("year")["value"] for role, own in paths.groupby("role")}
-    parts = [_stream(name, quantities, price, deferred) for name in STREAMS]
+    price = _prices(quantities, prices, money, items or {})
+    parts = [_stream(name, quantities, price, deferred) for name, (_, roles) in STREAMS.items() if set(roles) <= set(price)]
     found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return found.sort_values([*KEY, "stream"], kind="stable", ignore_index=True)
 
@@ -156,6 +157,7 @@ def _refuse_choices(capital: Capital, on_failure: str) -> None:
         Problem(name, f"'{value}' is not known", remedy=suggest(value, allowed))
         for name, value, allowed in (
             ("deferral", capital.deferral, DEFERRALS),
+            ("timing", capital.timing, TIMINGS),
             ("on_failure", on_failure, ("raise", "unavailable")),
         )
         if value not in allowed
@@ -186,15 +188,11 @@ def unavailable(metrics: pd.DataFrame) -> pd.DataFrame:
         A column of the key is missing, a cell of it is empty, a row occurs twice, or there is no quantity to value.
     """
     _refuse_metrics(metrics)
-    there = [name for name in QUANTITIES if name in metrics]
+    there = [name for name in (*QUANTITIES, "failed_h") if name in metrics]
     filled = metrics[there].notna()
     has = filled.groupby([metrics["group"], metrics["scenario"]]).transform("any")
     lacking = has & ~filled
-    hours = (
-        pd.to_numeric(metrics["failed_h"], errors="coerce").fillna(0.0)
-        if "failed_h" in metrics
-        else pd.Series(0.0, metrics.index)
-    )
+    hours = metrics["failed_h"].fillna(0.0).astype(float) if "failed_h" in metrics else pd.Series(0.0, metrics.index)
     bad = lacking.any(axis=1) | (hours > 0)
     why = [
         "; ".join(
@@ -207,14 +205,14 @@ def unavailable(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refuse_metrics(metrics: pd.DataFrame) -> None:
-    need(metrics, "metrics", KEY)
+    need(metrics, "metrics", KEY[:-1], ["year"])
     problems = [Problem("metrics", "has empty cells", column=name) for name in KEY if metrics[name].isna().any()]
     there = [name for name in QUANTITIES if name in metrics]
     if not there:
         problems.append(Problem("metrics", "has nothing that can be valued", remedy=f"add one of {', '.join(QUANTITIES)}"))
     if not metrics.index.is_unique:
         problems.append(Problem("metrics", "has row labels that occur twice", remedy="reset the index"))
-    for name in there:
+    for name in (*there, *(["failed_h"] if "failed_h" in metrics else [])):
         odd = ~np.isfinite(pd.to_numeric(metrics[name], errors="coerce")) & metrics[name].notna()
         problems += [_at(metrics, at, f"{name} {metrics.at[at, name]} is not a number") for at in metrics.index[odd][:20]]
     twice = metrics.index[metrics.duplicated(KEY)]
@@ -254,7 +252,7 @@ def _yearly(rows: pd.DataFrame) -> pd.DataFrame:
         raise ParameterError("benefits", problems)
     keys = ["area", "group", "option", "scenario"]
     there = [name for name in QUANTITIES if name in rows and rows[name].notna().any()]
-    wide = rows.set_index([*keys, "year"])[there].astype(float).unstack("year").sort_index(axis=1)
+    wide = rows.astype(dict.fromkeys(there, float)).pivot_table(index=keys, columns="year", values=there, aggfunc="first")
     options = wide[wide.index.get_level_values("option") != NONE]
     base = wide.xs(NONE, level="option").reindex(options.index.droplevel("option"))
     saved = pd.DataFrame(base.to_numpy() - options.to_numpy(), index=options.index, columns=wide.columns)
@@ -285,10 +283,22 @@ def _gap_problems(rows: pd.DataFrame) -> list[Problem]:
     return problems[:20]
 
 
-def _roles(quantities: pd.DataFrame) -> list[str]:
-    """Return the roles of prices that the quantities need."""
+def _prices(
+    quantities: pd.DataFrame, prices: pd.DataFrame, money: Money, items: Mapping[str, str | None]
+) -> dict[str, pd.Series]:
+    """Return the price by year of each role that the quantities need and that is to be valued."""
+    unknown = [role for role in items if role not in ROLES]
+    if unknown:
+        problems = [Problem("items", f"'{role}' is no role of a price", remedy=suggest(role, ROLES)) for role in unknown]
+        raise ParameterError("benefits", problems)
     there = {name for name in QUANTITIES if name in quantities}
-    return list(dict.fromkeys(role for needs, roles in STREAMS.values() if there & set(needs) for role in roles))
+    roles = dict.fromkeys(role for needs, roles in STREAMS.values() if there & set(needs) for role in roles)
+    named = {role: items.get(role, role) for role in roles}
+    named = {role: item for role, item in named.items() if item is not None}
+    if not named:
+        return {}
+    paths = price_paths(prices, quantities["year"].unique(), money, items=named)
+    return {role: own.set_index("year")["value"] for role, own in paths.groupby("role")}
 
 
 def _stream(name: str, quantities: pd.DataFrame, price: Mapping[str, pd.Series], capital: Capital) -> pd.DataFrame:
@@ -314,7 +324,8 @@ def _stream(name: str, quantities: pd.DataFrame, price: Mapping[str, pd.Series],
 def _reinforcement(rows: pd.DataFrame, saved: pd.Series, capital: Capital) -> pd.Series:
     """Return the value of capital cost deferred; `saved` is the sum deferred at the end of each year."""
     if capital.deferral == "annuity":
-        return saved * capital_recovery(capital.rate, capital.lifetime_yr)
+        charge = capital_recovery(capital.rate, capital.lifetime_yr) * (1 + capital.rate) ** (TIMINGS[capital.timing] - 1)
+        return saved * charge
     return saved.groupby([rows[name] for name in KEY[:-1]], sort=False).diff().fillna(saved)
 
 

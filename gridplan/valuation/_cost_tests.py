@@ -61,7 +61,7 @@ def cost_tests(
     rows = []
     for test, own in detail.groupby("test", sort=False):
         gains = own.loc[own["side"] == "benefit", "pv_keur"].sum()
-        spent = -own.loc[own["side"] == "cost", "pv_keur"].sum()
+        spent = 0.0 - own.loc[own["side"] == "cost", "pv_keur"].sum()
         more = float(apart.get(test, 0.0))
         row = {"test": test, "pv_benefits_keur": gains, "pv_costs_keur": spent, "npv_keur": gains - spent}
         row |= {"bcr": ratio(gains, spent), "pv_declared_keur": more, "npv_with_declared_keur": gains + more - spent}

@@ -156,7 +156,7 @@ def schedule(name: str, base_year: int, *, table: pd.DataFrame | None = None, ti
     if own.empty:
         what = f"'{name}' is not in the table of discount rates"
         raise ParameterError("discounting", [Problem("schedule", what, remedy=suggest(name, rows["schedule"].unique()))])
-    if own["basis"].nunique() > 1:
+    if len(own["basis"].unique()) > 1:
         raise ParameterError("discounting", [Problem(f"schedule '{name}'", "mixes real and nominal rates", column="basis")])
     bands = tuple((int(row.from_yr), row.rate_percent / 100) for row in own.itertuples())
     return Discount(base_year, bands, own["basis"].iloc[0], timing, name)

@@ -25,6 +25,7 @@ ROLES: dict[str, dict[str, float]] = {
 }
 """What prices are for, and the units in which a table may give them, with the factor to the first."""
 
+_MARKS = ("V", "V-computed", "2nd", "M")
 NO_MONEY = ("emission_factor",)
 """Roles whose value is no money and knows no price level."""
 
@@ -74,7 +75,8 @@ def price_paths(
     pd.DataFrame
         `role`, `item`, `year`, `value`, `unit`, `currency`, `price_year`, `how`: ``given``, ``between`` (on a straight line
         between two rows), ``held`` (the last row goes on at that price level) or ``escalated`` (the last row goes on and
-        changes each year by the percentage of the item ``<item>_escalation``, in real terms), `source`, `evidence`.
+        changes each year by the percentage of the item ``<item>_escalation``, in real terms), `source`, `evidence` (between
+        two rows those of both, the weaker mark).
 
     Raises
     ------
@@ -174,6 +176,8 @@ def _path(role: str, item: str, own: pd.DataFrame, rows: pd.DataFrame, years: li
         found = found * growth
         how = ["escalated" if said == "held" else said for said in how]
     before = np.searchsorted(own["year"].to_numpy(), years, side="right") - 1
+    after = np.searchsorted(own["year"].to_numpy(), years, side="left").clip(max=len(own) - 1)
+    source, evidence = own["source"].to_numpy(), own["evidence"].to_numpy()
     money_free = role in NO_MONEY
     return pd.DataFrame(
         {
@@ -185,8 +189,8 @@ def _path(role: str, item: str, own: pd.DataFrame, rows: pd.DataFrame, years: li
             "currency": "" if money_free else money.currency,
             "price_year": None if money_free else money.price_year,
             "how": how,
-            "source": own["source"].to_numpy()[before],
-            "evidence": own["evidence"].to_numpy()[before],
+            "source": ["; ".join(dict.fromkeys((source[a], source[b]))) for a, b in zip(before, after, strict=True)],
+            "evidence": [max(evidence[a], evidence[b], key=_MARKS.index) for a, b in zip(before, after, strict=True)],
         }
     ).astype({"price_year": "Int64"})
 

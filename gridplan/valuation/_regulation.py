@@ -74,6 +74,9 @@ def regulation(assumptions: Mapping[str, float]) -> Regulation:
 def revenue_requirement(additions: pd.DataFrame, opex: pd.Series | None, allowed: Regulation, *, last_year: int) -> pd.DataFrame:
     """Return what must be collected from customers for a plan: return on the rate base, depreciation, tax, O&M.
 
+    All amounts are in one kind of money: with nominal returns, as regulators mostly set them, give nominal costs
+    (:func:`inflate`).
+
     Parameters
     ----------
     additions
