@@ -126,7 +126,7 @@ def irr(flows: pd.Series) -> InternalRates:
     '4 internal rates (25.0 %, 33.3 %, 42.9 %, 66.7 %): judge by the net present value'
     """
     values = checked(flows).to_numpy()
-    filled = np.flatnonzero(values)
+    filled = np.flatnonzero(np.abs(values) > _ZERO * np.abs(values).sum())
     if len(filled) == 0 or (values[filled] > 0).all() or (values[filled] < 0).all():
         return InternalRates(())
     values = values[filled[0] : filled[-1] + 1] / np.abs(values).sum()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gridplan.errors import ParameterError, Problem, suggest
-from gridplan.valuation._discount import TIMINGS, capital_recovery
+from gridplan.valuation._discount import capital_recovery
 from gridplan.valuation._flows import need
 from gridplan.valuation._prices import ROLES, Money, price_paths
 
@@ -58,31 +58,28 @@ class Capital:
         Life of the network measures deferred [yr].
     deferral
         ``annuity``: a year's benefit is the annual cost of the capital that stands deferred at its end: the capital times the
-        capital recovery factor, due at `timing`. Discounted and summed it is exactly the value of building the measure, and every
-        later replacement of it, so many years later. It belongs to one year alone, so that an option may come into service in any
-        year. ``dated``: a year's benefit is the capital cost that falls away in it, negative when it is made up for later: the
-        cash, for a plan whose options are fixed from the first year on.
-    timing
-        When the money of a year flows, the same as for :class:`Discount`.
+        capital recovery factor of payments in advance, CRF / (1 + rate). Discounted and summed it is exactly the value of building
+        the measure, and every later replacement of it, so many years later. It belongs to one year alone, so that an option may
+        come into service in any year. ``dated``: a year's benefit is the capital cost that falls away in it, negative when it is
+        made up for later: the cash, for a plan whose options are fixed from the first year on.
     """
 
     rate: float
     lifetime_yr: float
     deferral: str = "annuity"
-    timing: str = "start"
 
 
-def capital(assumptions: Mapping[str, float], *, deferral: str = "annuity", timing: str = "start") -> Capital:
+def capital(assumptions: Mapping[str, float], *, deferral: str = "annuity") -> Capital:
     """Return how deferred capital is valued, from the assumptions of a study.
 
     Parameters
     ----------
     assumptions
         `discount_rate_percent` [%], `network_lifetime_yr` [yr].
-    deferral, timing
+    deferral
         As for :class:`Capital`.
     """
-    return Capital(assumptions["discount_rate_percent"] / 100, assumptions["network_lifetime_yr"], deferral, timing)
+    return Capital(assumptions["discount_rate_percent"] / 100, assumptions["network_lifetime_yr"], deferral)
 
 
 def benefits(
@@ -157,7 +154,6 @@ def _refuse_choices(capital: Capital, on_failure: str) -> None:
         Problem(name, f"'{value}' is not known", remedy=suggest(value, allowed))
         for name, value, allowed in (
             ("deferral", capital.deferral, DEFERRALS),
-            ("timing", capital.timing, TIMINGS),
             ("on_failure", on_failure, ("raise", "unavailable")),
         )
         if value not in allowed
@@ -324,7 +320,7 @@ def _stream(name: str, quantities: pd.DataFrame, price: Mapping[str, pd.Series],
 def _reinforcement(rows: pd.DataFrame, saved: pd.Series, capital: Capital) -> pd.Series:
     """Return the value of capital cost deferred; `saved` is the sum deferred at the end of each year."""
     if capital.deferral == "annuity":
-        charge = capital_recovery(capital.rate, capital.lifetime_yr) * (1 + capital.rate) ** (TIMINGS[capital.timing] - 1)
+        charge = capital_recovery(capital.rate, capital.lifetime_yr) / (1 + capital.rate)
         return saved * charge
     return saved.groupby([rows[name] for name in KEY[:-1]], sort=False).diff().fillna(saved)
 

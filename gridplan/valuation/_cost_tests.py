@@ -88,7 +88,7 @@ def cost_test_streams(flows: pd.DataFrame, discount: Discount, *, mapping: pd.Da
     StudyError, ParameterError
         As for :func:`cost_tests`.
     """
-    table = tables.check({"cost_tests": bundled("cost_tests") if mapping is None else mapping})["cost_tests"]
+    table = bundled("cost_tests") if mapping is None else tables.check({"cost_tests": mapping})["cost_tests"]
     present = present_by(flows, discount)
     problems = list(_unmapped(table, present))
     if problems:

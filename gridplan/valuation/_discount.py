@@ -151,7 +151,7 @@ def schedule(name: str, base_year: int, *, table: pd.DataFrame | None = None, ti
     >>> schedule("UK Green Book", 2025).bands[:3]
     ((0, 0.035), (31, 0.03), (76, 0.025))
     """
-    rows = tables.check({"discount_rates": bundled("discount_rates") if table is None else table})["discount_rates"]
+    rows = bundled("discount_rates") if table is None else tables.check({"discount_rates": table})["discount_rates"]
     own = rows[rows["schedule"] == name].sort_values("from_yr")
     if own.empty:
         what = f"'{name}' is not in the table of discount rates"
@@ -236,7 +236,7 @@ def discount_factors(years: Iterable[int], discount: Discount) -> pd.Series:
 
     Examples
     --------
-    >>> discount_factors([2025, 2026], flat(0.25, 2025)).tolist()
+    >>> discount_factors([2025, 2026], flat(0.25, 2025)).round(4).tolist()
     [1.0, 0.8]
     """
     index = pd.Index(list(years), name="year", dtype=int)

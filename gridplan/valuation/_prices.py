@@ -126,8 +126,7 @@ def _item_problems(rows: pd.DataFrame, named: Mapping[str, str], years: list[int
 
 def _at_level(rows: pd.DataFrame, money: Money) -> pd.DataFrame:
     """Return prices in the currency and at the price level wanted."""
-    index = tables.check({"price_indices": bundled("price_indices") if money.indices is None else money.indices})["price_indices"]
-    rates = tables.check({"exchange_rates": bundled("exchange_rates") if money.rates is None else money.rates})["exchange_rates"]
+    index, rates = _table("price_indices", money.indices), _table("exchange_rates", money.rates)
     level = index[index["price_index"] == money.price_index].set_index("year")["value"]
     per_eur = {key: own.set_index("year")["per_eur"] for key, own in rates.groupby("currency")}
     factors, problems = [], []
@@ -140,6 +139,11 @@ def _at_level(rows: pd.DataFrame, money: Money) -> pd.DataFrame:
     if problems:
         raise ParameterError("prices", list({str(problem): problem for problem in problems}.values()))
     return rows.assign(value=rows["value"] * np.array(factors, dtype=float))
+
+
+def _table(name: str, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return a table that was given, checked, or the one that comes with gridplan."""
+    return bundled(name) if given is None else tables.check({name: given})[name]
 
 
 def _factor(row, money: Money, level: pd.Series, per_eur: Mapping[str, pd.Series]) -> tuple[float, list[Problem]]:
