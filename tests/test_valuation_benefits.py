@@ -96,9 +96,13 @@ def test_transfers_add_up_to_nought_and_streams_to_the_option():
     assert moved.abs().max() == 0
     total = valuation.by_option(found)
     assert total["benefit_keur"].sum() == pytest.approx(found["benefit_keur"].sum())
-    assert len(total) == 3 * 6
+    assert len(total) == 5 * 6
+    assert (total.loc[total["option"] == "none", "benefit_keur"] == 0).all()
+    assert len(valuation.by_option(found, scenario="reference")) == 5 * 6
     losses = valuation.by_option(found, ["losses"])
-    assert losses.loc[losses["group"] == "restoration", "benefit_keur"].tolist() == [0.0] * 6
+    assert losses.loc[losses["group"] == "restoration", "benefit_keur"].tolist() == [0.0] * 12
+    with pytest.raises(errors.ParameterError, match="'fast' has no benefits"):
+        valuation.by_option(found, scenario="fast")
     with pytest.raises(errors.ParameterError, match="did you mean 'losses'"):
         valuation.by_option(found, ["loses"])
 
@@ -435,3 +439,13 @@ def test_from_metrics_to_cost_tests_end_to_end():
     assert tests.loc["UCT", "bcr"] == 0
     economics = valuation.project_economics(projects, FLAT, last_year=2030)
     assert economics["pv_cost_keur"].item() == pytest.approx(cost)
+    allowed = valuation.Regulation(0.4, 0.06, 0.035, 0.3)
+    additions = valuation.plant_additions(projects, last_year=2030, starts=2025)
+    assert additions.to_numpy().tolist() == [["adms", 2027, 40.0, 8.0]]
+    requirement = valuation.revenue_requirement(additions, None, allowed, last_year=2030)
+    saved = valuation.ratepayer_savings(pd.concat([plan, flows(energy=3.0, lost_revenue=-4.0)]))
+    assert saved.to_dict() == {2025: -1.0}
+    rates = valuation.rates_impact(requirement, 100.0, savings=saved.reindex(range(2025, 2031), fill_value=0.5))
+    assert rates.loc[0, "net_keur"] == pytest.approx(5 + 40 * allowed.wacc + 40 * 0.4 * 0.06 * 3 / 7 - 0.5)
+    with pytest.raises(errors.ParameterError, match="'JST' is not in the mapping"):
+        valuation.ratepayer_savings(plan, test="JST")

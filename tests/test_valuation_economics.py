@@ -276,6 +276,19 @@ def test_project_costs_by_hand():
     assert row["annual_cost_keur_per_yr"] * sum(1.04**-t for t in range(2, 10)) == pytest.approx(row["pv_cost_keur"])
 
 
+def test_a_project_is_bought_again_with_its_profile_and_may_outlast_the_plan():
+    again = valuation.project_flows(project(spend_profile="0.25|0.75", lifetime_yr=4.0), last_year=2034, starts=2025)
+    spent = again[again["stream"] == "utility_capex"].groupby("year")["value_keur"].sum()
+    assert spent.to_dict() == {2025: -25, 2026: -75, 2029: -25, 2030: -75}  # in service 2027 to 2030 and 2031 to 2034
+    assert "residual_value" not in set(again["stream"])
+    lasting = valuation.project_flows(project(lifetime_yr=np.nan), last_year=2034, starts=2025)
+    assert set(lasting["stream"]) == {"utility_capex", "utility_opex"}
+    with pytest.raises(errors.ParameterError, match="row 2, column 'spend_profile': the shares"):
+        valuation.project_flows(project(spend_profile="0.5|0.6"), last_year=2034, starts=2025)
+    with pytest.raises(errors.ParameterError, match="column 'lifetime_yr': is empty"):
+        valuation.plant_additions(project(lifetime_yr=np.nan), last_year=2034, starts=2025)
+
+
 def test_costs_of_projects_add_up_and_follow_their_start():
     projects = pd.concat([project(), project(project="b", duration_yr=0.0, lifetime_yr=3.0)], ignore_index=True)
     flat = valuation.flat(0.05, 2025)
@@ -296,6 +309,10 @@ def test_faulty_projects_are_all_reported():
     assert {problem.column for problem in caught.value.problems} == {"lifetime_yr", "capex_keur", None}
     with pytest.raises(errors.ParameterError, match="lifetime_yr"):
         valuation.project_flows(project().drop(columns="lifetime_yr"), last_year=2040, starts=2025)
+    twice = pd.concat([project(lifetime_yr="long"), project(lifetime_yr="")], ignore_index=True)
+    with pytest.raises(errors.ParameterError, match="'long' is not a number") as caught:
+        valuation.project_flows(twice, last_year=2040, starts=2025)
+    assert [problem.column for problem in caught.value.problems] == ["lifetime_yr", "project"]
     with pytest.raises(errors.ParameterError, match="'c' is no project"):
         valuation.project_flows(project(), last_year=2040, starts={"c": 2025})
     with pytest.raises(errors.ParameterError, match="starts before the base year"):

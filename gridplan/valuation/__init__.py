@@ -32,7 +32,7 @@ from gridplan.valuation._benefits import (
     in_service,
     unavailable,
 )
-from gridplan.valuation._cost_tests import cost_test_streams, cost_tests
+from gridplan.valuation._cost_tests import cost_test_streams, cost_tests, ratepayer_savings
 from gridplan.valuation._declared import declared
 from gridplan.valuation._discount import (
     TIMINGS,
@@ -55,6 +55,7 @@ from gridplan.valuation._projects import (
     COSTS,
     RESIDUALS,
     asset_flows,
+    plant_additions,
     present_by,
     project_economics,
     project_flows,
@@ -105,11 +106,13 @@ __all__ = [
     "nominal",
     "nominal_rate",
     "payback",
+    "plant_additions",
     "present_by",
     "present_value",
     "price_paths",
     "project_economics",
     "project_flows",
+    "ratepayer_savings",
     "rates_impact",
     "real_rate",
     "regulation",

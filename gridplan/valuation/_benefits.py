@@ -58,10 +58,10 @@ class Capital:
         Life of the network measures deferred [yr].
     deferral
         ``annuity``: a year's benefit is the annual cost of the capital that stands deferred at its end: the capital times the
-        capital recovery factor of payments in advance, CRF / (1 + rate). Discounted and summed it is exactly the value of building
-        the measure, and every later replacement of it, so many years later. It belongs to one year alone, so that an option may
-        come into service in any year. ``dated``: a year's benefit is the capital cost that falls away in it, negative when it is
-        made up for later: the cash, for a plan whose options are fixed from the first year on.
+        capital recovery factor of payments in advance, CRF / (1 + rate). Discounted and summed it is exactly the value of
+        building the measure, and every later replacement of it, so many years later. It belongs to one year alone, so that an
+        option may come into service in any year. ``dated``: a year's benefit is the capital cost that falls away in it,
+        negative when it is made up for later: the cash, for a plan whose options are fixed from the first year on.
     """
 
     rate: float
@@ -371,8 +371,8 @@ def in_service(benefits: pd.DataFrame, chosen: pd.DataFrame, *, scenario: str | 
     return found[[*KEY, "stream", "value_keur"]]
 
 
-def by_option(benefits: pd.DataFrame, streams: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the benefits of each option and year, the streams added up.
+def by_option(benefits: pd.DataFrame, streams: Sequence[str] | None = None, *, scenario: str | None = None) -> pd.DataFrame:
+    """Return the benefits of each option and year, the streams added up: what a roadmap counts.
 
     Parameters
     ----------
@@ -380,23 +380,28 @@ def by_option(benefits: pd.DataFrame, streams: Sequence[str] | None = None) -> p
         From :func:`benefits`.
     streams
         Streams to add up; by default all. Transfers add up to nought.
+    scenario
+        Scenario to take; by default all.
 
     Returns
     -------
     pd.DataFrame
-        `area`, `group`, `option`, `scenario`, `year`, `benefit_keur` [kEUR/yr].
+        `area`, `group`, `option`, `scenario`, `year`, `benefit_keur` [kEUR/yr]; the option ``none`` of each with 0.
 
     Raises
     ------
     ParameterError
-        A stream is not known.
+        A stream or the scenario is not known.
     """
+    known = set(benefits["scenario"])
     unknown = [name for name in streams or () if name not in STREAMS]
-    if unknown:
-        raise ParameterError(
-            "benefits", [Problem("streams", f"'{name}' is no stream", remedy=suggest(name, STREAMS)) for name in unknown]
-        )
-    own = benefits if streams is None else benefits[benefits["stream"].isin(list(streams))]
-    keys = benefits[KEY].drop_duplicates()
+    problems = [Problem("streams", f"'{name}' is no stream", remedy=suggest(name, STREAMS)) for name in unknown]
+    if scenario is not None and scenario not in known:
+        problems.append(Problem("scenario", f"'{scenario}' has no benefits", remedy=suggest(scenario, sorted(known))))
+    if problems:
+        raise ParameterError("benefits", problems)
+    taken = benefits if scenario is None else benefits[benefits["scenario"] == scenario]
+    own = taken if streams is None else taken[taken["stream"].isin(list(streams))]
+    keys = pd.concat([taken[KEY], taken[KEY].assign(option=NONE)]).drop_duplicates()
     found = keys.merge(own.groupby(KEY, sort=False, as_index=False)["benefit_keur"].sum(), on=KEY, how="left")
-    return found.fillna({"benefit_keur": 0.0})
+    return found.fillna({"benefit_keur": 0.0}).sort_values(KEY, kind="stable", ignore_index=True)

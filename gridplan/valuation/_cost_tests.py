@@ -11,7 +11,7 @@ from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.valuation._appraisal import ratio
 from gridplan.valuation._discount import Discount
 from gridplan.valuation._flows import need
-from gridplan.valuation._projects import present_by
+from gridplan.valuation._projects import COSTS, present_by, total_by_year
 from gridplan.valuation._sets import bundled
 
 _NOUGHT = 1e-6
@@ -121,3 +121,34 @@ def _unbalanced(rows: pd.DataFrame) -> Iterator[Problem]:
             said = ", ".join(f"{row.stream} {row.pv_keur:,.1f}" for row in own.itertuples())
             what = f"transfers of test '{test}' leave {left:,.1f} kEUR of present value ({said})"
             yield Problem("flows", what, remedy="give both who pays and who receives, with opposite signs")
+
+
+def ratepayer_savings(flows: pd.DataFrame, *, mapping: pd.DataFrame | None = None, test: str = "RIM") -> pd.Series:
+    """Return by year what customers are spared by a plan, for :func:`rates_impact`.
+
+    Parameters
+    ----------
+    flows
+        As for :func:`cost_tests`.
+    mapping
+        As for :func:`cost_tests`.
+    test
+        Test whose benefits and costs are meant, but for the projects' own costs (:data:`COSTS`), which the revenue requirement
+        holds.
+
+    Returns
+    -------
+    pd.Series
+        Costs saved less revenue lost and incentives paid, by year [kEUR/yr].
+
+    Raises
+    ------
+    ParameterError
+        The test is not in the mapping, or no stream of the flows counts in it.
+    """
+    table = bundled("cost_tests") if mapping is None else tables.check({"cost_tests": mapping})["cost_tests"]
+    own = table[(table["test"] == test) & table["side"].isin(["benefit", "cost"]) & ~table["stream"].isin(COSTS)]
+    if own.empty:
+        known = table["test"].unique()
+        raise ParameterError("savings", [Problem("test", f"'{test}' is not in the mapping", remedy=suggest(test, known))])
+    return total_by_year(flows[flows["stream"].isin(own["stream"])])

@@ -19,7 +19,7 @@ RESIDUALS = ("straight_line", "annuity", "none")
 COSTS = ("utility_capex", "utility_opex", "residual_value")
 """Streams of cost of a project."""
 
-_NUMBERS = ["capex_keur", "opex_keur_per_yr", "duration_yr", "lifetime_yr"]
+_NUMBERS = ["capex_keur", "opex_keur_per_yr", "duration_yr"]
 
 
 def asset_flows(
@@ -106,7 +106,8 @@ def project_flows(
     Parameters
     ----------
     projects
-        `project`, `capex_keur` [kEUR], `opex_keur_per_yr` [kEUR/yr], `duration_yr`, `lifetime_yr` [yr].
+        `project`, `capex_keur` [kEUR], `opex_keur_per_yr` [kEUR/yr], `duration_yr`, `lifetime_yr` [yr] (empty: it outlasts the
+        plan and has no residual value); `spend_profile`, if it is there: shares of the capital cost by year, separated by ``|``.
     last_year
         Last year of the horizon.
     starts
@@ -117,22 +118,24 @@ def project_flows(
     Returns
     -------
     pd.DataFrame
-        `project`, `stream` (one of :data:`COSTS`), `year`, `value_keur` (costs negative). The capital cost is spent evenly over
-        the duration from the start on; from the first whole year after it the project is in service and has its running cost;
-        at the end of its life it is bought again, in one year.
+        `project`, `stream` (one of :data:`COSTS`), `year`, `value_keur` (costs negative). The capital cost is spent from the
+        start on as its profile says, evenly over the duration without one. From the first whole year after the duration on the
+        project is in service and has its running cost. If its life ends within the horizon it is bought again in time, with
+        the same profile.
 
     Raises
     ------
     ParameterError
-        A column is missing, a cell is no number, a project has no lifetime, or is not in service before the horizon ends.
+        A column is missing, a cell is no number, a lifetime is nothing, or a project is not in service before the horizon ends.
     """
-    need(projects, "projects", ["project"], _NUMBERS)
+    need(projects, "projects", ["project", "lifetime_yr"], _NUMBERS)
     if not isinstance(starts, Mapping):
         starts = dict.fromkeys(projects["project"], int(starts))
     unknown = [name for name in starts if name not in set(projects["project"])]
     problems = [Problem("starts", f"'{name}' is no project", remedy=suggest(name, projects["project"])) for name in unknown]
     chosen = projects[projects["project"].isin(list(starts))]
-    problems += list(_project_problems(chosen, starts, last_year))
+    chosen, wrong = _with_lifetimes(chosen)
+    problems += [*wrong, *_project_problems(chosen, starts, last_year)]
     if problems:
         raise ParameterError("cost of projects", problems)
     parts = [
@@ -143,14 +146,30 @@ def project_flows(
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+def _with_lifetimes(projects: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the projects with lifetimes as numbers, empty ones missing; and the cells that are neither, and projects given twice."""
+    raw = projects["lifetime_yr"]
+    life = pd.to_numeric(raw, errors="coerce")
+    odd = raw.index[life.isna() & raw.notna() & (raw.astype(str).str.strip() != "")]
+    problems = [Problem("projects", f"'{raw[at]}' is not a number [yr]", row=int(at) + 2, column="lifetime_yr") for at in odd]
+    twice = projects.index[projects["project"].duplicated()]
+    problems += [
+        Problem("projects", f"'{projects.at[at, 'project']}' stands in an earlier row already", row=int(at) + 2, column="project")
+        for at in twice
+    ]
+    return projects.assign(lifetime_yr=life.astype(float)), problems
+
+
 def _project_problems(projects: pd.DataFrame, starts: Mapping[str, int], last_year: int) -> Iterator[Problem]:
     for row in projects.itertuples():
         at = int(row.Index) + 2
-        if row.lifetime_yr <= 0:
+        if row.lifetime_yr <= 0:  # empty passes
             yield Problem("projects", f"{row.lifetime_yr:g} is not above 0 [yr]", row=at, column="lifetime_yr")
         for name in ("capex_keur", "opex_keur_per_yr", "duration_yr"):
             if getattr(row, name) < 0:
                 yield Problem("projects", f"{getattr(row, name):g} is below 0", row=at, column=name)
+        if said := _wrong_profile(getattr(row, "spend_profile", "")):
+            yield Problem("projects", said, row=at, column="spend_profile")
         first = int(starts[row.project]) + math.ceil(max(row.duration_yr, 0))
         if first > last_year:
             what = f"'{row.project}' is in service from {first} on, after the last year {last_year}"
@@ -160,21 +179,39 @@ def _project_problems(projects: pd.DataFrame, starts: Mapping[str, int], last_ye
 def _flows_of(row, start: int, last_year: int, *, residual: str, rate: float | None) -> pd.DataFrame:
     """Return the flows of one project."""
     service = start + math.ceil(row.duration_yr)
-    asset = asset_flows(row.capex_keur, row.lifetime_yr, service_year=service, last_year=last_year, residual=residual, rate=rate)
-    years, shares = _spend(row.duration_yr, start)
-    parts = [
-        _rows("utility_capex", years, -row.capex_keur * shares),
-        asset[(asset["stream"] != "utility_capex") | (asset["year"] > service)],
-        _rows("utility_opex", np.arange(service, last_year + 1), -row.opex_keur_per_yr),
-    ]
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+    shares = _shares(getattr(row, "spend_profile", ""), row.duration_yr)
+    life = None if math.isnan(row.lifetime_yr) else math.ceil(row.lifetime_yr)
+    _refuse(row.capex_keur, life or 1, last_year - service + 1, residual, rate)
+    bought = list(range(service, last_year + 1, life)) if life else [service]
+    spent = np.arange(start, start + len(shares))
+    parts = [_rows("utility_capex", spent + again - service, -row.capex_keur * shares) for again in bought]
+    left = bought[-1] + life - 1 - last_year if life else 0
+    if left and residual != "none":
+        parts.append(_rows("residual_value", np.array([last_year + 1]), row.capex_keur * _left(left, life, residual, rate)))
+    parts.append(_rows("utility_opex", np.arange(service, last_year + 1), -row.opex_keur_per_yr))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _spend(duration: float, start: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the years of the spend and the share of each."""
-    whole = max(math.ceil(duration), 1)
-    ends = np.minimum(np.arange(1, whole + 1), duration) if duration else np.array([1.0])
-    return np.arange(start, start + whole), np.diff(ends, prepend=0.0) / (duration or 1.0)
+def _shares(profile: object, duration: float) -> np.ndarray:
+    """Return the shares of the capital cost by year from the start."""
+    if isinstance(profile, str) and profile:
+        return np.array([float(part) for part in profile.split("|")])
+    if not duration:
+        return np.array([1.0])
+    ends = np.minimum(np.arange(1, math.ceil(duration) + 1), duration)
+    return np.diff(ends, prepend=0.0) / duration
+
+
+def _wrong_profile(profile: object) -> str:
+    """Return what is wrong with a spend profile, or nothing."""
+    if not isinstance(profile, str) or not profile:
+        return ""
+    try:
+        shares = [float(part) for part in profile.split("|")]
+    except ValueError:
+        return f"'{profile}' is no list of numbers"
+    fits = all(share >= 0 for share in shares) and abs(sum(shares) - 1) < 1e-6
+    return "" if fits else f"the shares of '{profile}' add up to {sum(shares):g}, or one is below 0; they must add up to 1"
 
 
 def _rows(stream: str, years: np.ndarray, values: np.ndarray | float) -> pd.DataFrame:
@@ -219,7 +256,7 @@ def project_economics(
     starts = discount.base_year if starts is None else starts
     rate = discount.bands[0][1] if len(discount.bands) == 1 else None
     flows = project_flows(projects, last_year=last_year, starts=starts, residual=residual, rate=rate)
-    factors = discount_factors(range(discount.base_year, last_year + 2), discount)
+    factors = discount_factors(range(discount.base_year, max(last_year + 1, int(flows["year"].max())) + 1), discount)
     early = sorted(flows.loc[flows["year"] < discount.base_year, "project"].unique())
     if early:
         what = f"{', '.join(early[:20])}: starts before the base year {discount.base_year}"
@@ -252,6 +289,40 @@ def _economics(row, pv: pd.Series, starts: int | Mapping[str, int], factors: pd.
         "pv_cost_keur": total,
         "annual_cost_keur_per_yr": total / float(factors.loc[service:].sum()),
     }
+
+
+def plant_additions(projects: pd.DataFrame, *, last_year: int, starts: int | Mapping[str, int]) -> pd.DataFrame:
+    """Return what goes into the rate base when, for :func:`revenue_requirement`.
+
+    Parameters
+    ----------
+    projects, last_year, starts
+        As for :func:`project_flows`; every project needs a lifetime, over which it is depreciated.
+
+    Returns
+    -------
+    pd.DataFrame
+        `project`, `year` (the first in service, and of each replacement), `capex_keur` [kEUR], `lifetime_yr` [yr].
+
+    Raises
+    ------
+    ParameterError
+        As for :func:`project_flows`, or a lifetime is empty.
+    """
+    project_flows(projects, last_year=last_year, starts=starts)  # refuses what is wrong
+    rows, problems = [], []
+    for row in _with_lifetimes(projects)[0].itertuples():
+        if isinstance(starts, Mapping) and row.project not in starts:
+            continue
+        if pd.isna(row.lifetime_yr):
+            problems.append(Problem("projects", "is empty", row=int(row.Index) + 2, column="lifetime_yr", remedy="give its life"))
+            continue
+        start = int(starts[row.project] if isinstance(starts, Mapping) else starts)
+        service = range(start + math.ceil(row.duration_yr), last_year + 1, math.ceil(row.lifetime_yr))
+        rows += [(row.project, year, row.capex_keur, row.lifetime_yr) for year in service]
+    if problems:
+        raise ParameterError("rate base", problems)
+    return pd.DataFrame(rows, columns=["project", "year", "capex_keur", "lifetime_yr"])
 
 
 def total_by_year(flows: pd.DataFrame) -> pd.Series:
