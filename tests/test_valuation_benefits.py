@@ -240,6 +240,18 @@ def test_money_is_moved_by_the_rate_of_its_year_and_then_the_index():
     assert pounds["value"].item() == pytest.approx(between / 0.8528 * 119.3 / 110.2)
 
 
+def test_money_in_the_metrics_is_moved_to_the_price_level_too():
+    moved = valuation.Money("EUR", 2024, "Germany CPI", levels={"interruption_cost_keur": 2017})
+    plain, found = worth(), worth(money=moved)
+    want = cell(plain, "flisr", 2028, "interruption_cost") * 119.3 / 96.4
+    assert cell(found, "flisr", 2028, "interruption_cost") == pytest.approx(want)
+    assert cell(found, "voltvar", 2030, "reinforcement") == cell(plain, "voltvar", 2030, "reinforcement")
+    with pytest.raises(errors.ParameterError, match="column 'reinforcement_keur': index 'Germany CPI' has no value of 1990"):
+        worth(money=valuation.Money("EUR", 2024, "Germany CPI", levels={"reinforcement_keur": 1990}))
+    with pytest.raises(errors.ParameterError, match="did you mean 'interruption_cost_keur'"):
+        worth(money=valuation.Money("EUR", 2024, levels={"interruption_cost": 2017}))
+
+
 def test_published_carbon_values():
     """EPA 2023 in dollars of 2020 (the planning reference's table), UK 2023 in pounds of 2022."""
     table = valuation.bundled("prices")

@@ -43,6 +43,7 @@ STREAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 TRANSFERS = ("lost_revenue", "bill_savings")
 """Streams that only move money between the utility and its customers; together they are nought."""
 
+_MONEY = ("interruption_cost_keur", "reinforcement_keur")
 DEFERRALS = ("annuity", "dated")
 
 
@@ -101,7 +102,8 @@ def benefits(
     prices
         Table `prices`.
     money
-        Currency and price level of the answer; costs of interruptions and reinforcement in `metrics` are of that level already.
+        Currency and price level of the answer. Costs of interruptions and reinforcement in `metrics` are in that currency; if
+        they are of another price level, `levels` says so.
     deferred
         How deferred reinforcement is valued.
     items
@@ -133,8 +135,11 @@ def benefits(
     energy. Energy moved in time (`shifted_mwh`, `stored_mwh`) has no stream of its own: prices here are means of a year.
     Carbon is the emission of all three times the carbon value less the carbon price that the energy prices hold already. Peak
     capacity is the capacity upstream (the charge of the grid above, generation); the network's own is `reinforcement`.
+
+    `lost_revenue` and `bill_savings` take every change of load for a change of what is billed. Where it is not (losses of a battery
+    of the utility), leave them out with ``items={"retail_energy": None}``.
     """
-    _refuse_choices(deferred, on_failure)
+    _refuse_choices(deferred, on_failure, money)
     failed = unavailable(metrics)
     if len(failed) and on_failure == "raise":
         raise ParameterError("benefits", _failure_problems(metrics, failed))
@@ -143,13 +148,14 @@ def benefits(
     if not saved:
         return pd.DataFrame(columns=[*KEY, "stream", "benefit_keur"])
     quantities = pd.concat(saved, ignore_index=True)
+    quantities = quantities.assign(**{name: quantities[name] * money.factor(name) for name in _MONEY if name in quantities})
     price = _prices(quantities, prices, money, items or {})
     parts = [_stream(name, quantities, price, deferred) for name, (_, roles) in STREAMS.items() if set(roles) <= set(price)]
     found = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return found.sort_values([*KEY, "stream"], kind="stable", ignore_index=True)
 
 
-def _refuse_choices(capital: Capital, on_failure: str) -> None:
+def _refuse_choices(capital: Capital, on_failure: str, money: Money) -> None:
     problems = [
         Problem(name, f"'{value}' is not known", remedy=suggest(value, allowed))
         for name, value, allowed in (
@@ -157,6 +163,11 @@ def _refuse_choices(capital: Capital, on_failure: str) -> None:
             ("on_failure", on_failure, ("raise", "unavailable")),
         )
         if value not in allowed
+    ]
+    problems += [
+        Problem("levels", f"'{name}' is no amount of money in metrics", remedy=suggest(name, _MONEY))
+        for name in money.levels
+        if name not in _MONEY
     ]
     if problems:
         raise ParameterError("benefits", problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,9 @@ class Money:
         Index of that currency in `indices`, to move a price between years; needed only if a price is of another year.
     indices, rates
         Tables `price_indices` and `exchange_rates`; by default those that come with gridplan.
+    levels
+        Price level of amounts of money that come with the physical results, where it is another:
+        ``{"interruption_cost_keur": 2017}``.
     """
 
     currency: str
@@ -51,6 +54,24 @@ class Money:
     price_index: str = ""
     indices: pd.DataFrame | None = None
     rates: pd.DataFrame | None = None
+    levels: Mapping[str, int] = field(default_factory=dict)
+
+    def factor(self, column: str) -> float:
+        """Return the factor that brings a column of the physical results to the price level; 1 if it is of that level.
+
+        Raises
+        ------
+        ParameterError
+            The index does not hold both years.
+        """
+        year = self.levels.get(column, self.price_year)
+        if year == self.price_year:
+            return 1.0
+        level = _level(self)
+        problems = _level_problems(level, self, year, f"column '{column}'")
+        if problems:
+            raise ParameterError("price level", problems)
+        return float(level[self.price_year] / level[year])
 
 
 def price_paths(
@@ -126,8 +147,7 @@ def _item_problems(rows: pd.DataFrame, named: Mapping[str, str], years: list[int
 
 def _at_level(rows: pd.DataFrame, money: Money) -> pd.DataFrame:
     """Return prices in the currency and at the price level wanted."""
-    index, rates = _table("price_indices", money.indices), _table("exchange_rates", money.rates)
-    level = index[index["price_index"] == money.price_index].set_index("year")["value"]
+    rates, level = _table("exchange_rates", money.rates), _level(money)
     per_eur = {key: own.set_index("year")["per_eur"] for key, own in rates.groupby("currency")}
     factors, problems = [], []
     for row in rows.itertuples():
@@ -146,6 +166,20 @@ def _table(name: str, given: pd.DataFrame | None) -> pd.DataFrame:
     return bundled(name) if given is None else tables.check({name: given})[name]
 
 
+def _level(money: Money) -> pd.Series:
+    """Return the price index of the money, by year."""
+    index = _table("price_indices", money.indices)
+    return index[index["price_index"] == money.price_index].set_index("year")["value"]
+
+
+def _level_problems(level: pd.Series, money: Money, year: int, where: str) -> list[Problem]:
+    """Return what is missing to move a price level from a year."""
+    lacking = [str(wanted) for wanted in (year, money.price_year) if wanted not in level.index]
+    what = f"index '{money.price_index}' has no value of {', '.join(lacking)}"
+    remedy = "add it to price_indices with its source, or name another index"
+    return [Problem(where, what, remedy=remedy)] if lacking else []
+
+
 def _factor(row, money: Money, level: pd.Series, per_eur: Mapping[str, pd.Series]) -> tuple[float, list[Problem]]:
     """Return the factor from a row's own money: first its currency at the rate of its price year, then the level."""
     problems, factor, where = [], 1.0, f"item '{row.item}'"
@@ -158,12 +192,9 @@ def _factor(row, money: Money, level: pd.Series, per_eur: Mapping[str, pd.Series
                 what = f"exchange rate of {currency}: has no value of {row.price_year}"
                 problems.append(Problem(where, what, remedy="add it to exchange_rates with its source"))
     if row.price_year != money.price_year:
-        lacking = [year for year in (row.price_year, money.price_year) if year not in level.index]
-        if lacking:
-            what = f"index '{money.price_index}' has no value of {', '.join(map(str, lacking))}"
-            problems.append(Problem(where, what, remedy="add it to price_indices with its source, or name another index"))
-        else:
-            factor *= level[money.price_year] / level[row.price_year]
+        lacking = _level_problems(level, money, row.price_year, where)
+        problems += lacking
+        factor *= 1.0 if lacking else level[money.price_year] / level[row.price_year]
     return factor, problems
 
 

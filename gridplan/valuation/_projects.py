@@ -147,7 +147,7 @@ def project_flows(
 
 
 def _with_lifetimes(projects: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return the projects with lifetimes as numbers, empty ones missing; and the cells that are neither, and projects given twice."""
+    """Return the projects with lifetimes as numbers or missing; and what is wrong with them or given twice."""
     raw = projects["lifetime_yr"]
     life = pd.to_numeric(raw, errors="coerce")
     odd = raw.index[life.isna() & raw.notna() & (raw.astype(str).str.strip() != "")]
