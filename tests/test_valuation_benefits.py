@@ -199,6 +199,49 @@ def test_benefits_are_linear_in_quantities_and_prices(factor, price):
     assert own == pytest.approx(factor * want, abs=1e-9)
 
 
+def test_a_second_computation_row_by_row():
+    """The same from random metrics of three areas and two scenarios, with plain loops and none of the module's code."""
+    random = np.random.default_rng(3)
+    names = ["load_mwh", "losses_mwh", "peak_mw", "curtailed_mwh", "operations", "reinforcement_keur"]
+    keys = [(a, o, s, y) for a in "ABC" for o in ("none", "x", "x+y") for s in "uv" for y in (2025, 2028, 2035)]
+    frame = pd.DataFrame(random.uniform(0, 100, (len(keys), 6)), columns=names)
+    frame = pd.DataFrame(keys, columns=["area", "option", "scenario", "year"]).join(frame).assign(group="voltage")
+    price = dict(zip(valuation.ROLES, random.uniform(1, 100, len(valuation.ROLES)), strict=True))
+    found = worth(frame.sample(frac=1, random_state=1), prices(**price))
+    data = frame.set_index(["area", "option", "scenario", "year"])
+    per_unit = {
+        "losses": ("losses_mwh", price["loss_energy"] / 1000),
+        "energy": ("load_mwh", price["wholesale_energy"] / 1000),
+        "bill_savings": ("load_mwh", price["retail_energy"] / 1000),
+        "lost_revenue": ("load_mwh", -price["retail_energy"] / 1000),
+        "peak_capacity": ("peak_mw", price["capacity"] / 1000),
+        "curtailment": ("curtailed_mwh", price["curtailed_energy"] / 1000),
+        "switching": ("operations", price["switching_operation"] / 1000),
+        "reinforcement": ("reinforcement_keur", 0.04 * 1.04**40 / (1.04**40 - 1) / 1.04),
+    }
+    tonne = (price["carbon_value"] - price["carbon_in_energy"]) * price["emission_factor"] / 1000
+    assert len(found) == 3 * 2 * 2 * 11 * 9
+    for row in found.itertuples():
+        low, high = (2025, 2028) if row.year <= 2028 else (2028, 2035)
+        share = (row.year - low) / (high - low)
+        saved = {
+            name: sum(
+                weight
+                * (
+                    data.at[(row.area, "none", row.scenario, year), name]
+                    - data.at[(row.area, row.option, row.scenario, year), name]
+                )
+                for year, weight in ((low, 1 - share), (high, share))
+            )
+            for name in names
+        }
+        if row.stream == "carbon":
+            want = tonne * (saved["load_mwh"] + saved["losses_mwh"] + saved["curtailed_mwh"])
+        else:
+            want = saved[per_unit[row.stream][0]] * per_unit[row.stream][1]
+        assert abs(row.benefit_keur - want) < 1e-9, row
+
+
 def test_nothing_is_changed():
     frame, table = metrics(), prices()
     copies = frame.copy(), table.copy()

@@ -2,7 +2,6 @@
 
 import doctest
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gridplan import errors, read_study, valuation
+from gridplan import errors, tables, valuation
 from gridplan.valuation import _appraisal, _discount
 
 FEW = settings(max_examples=40, deadline=None)
@@ -378,8 +377,8 @@ def test_what_a_customer_pays():
     assert len(caught.value.problems) == 4
 
 
-def test_assumptions_of_a_study_give_rate_capital_and_regulation():
-    study = read_study(Path(__file__).parents[1] / "data" / "oberrhein")
-    assert valuation.discount(study.assumptions, study.base_year).bands == ((0, 0.04),)
-    assert valuation.capital(study.assumptions) == valuation.Capital(0.04, 40.0)
-    assert valuation.regulation(study.assumptions).wacc == pytest.approx(0.4 * 0.06 + 0.6 * 0.035)
+def test_assumptions_give_rate_capital_and_regulation():
+    given = dict(tables.assumptions().set_index("assumption")["value"])
+    assert valuation.discount(given, 2025).bands == ((0, 0.04),)
+    assert valuation.capital(given) == valuation.Capital(0.04, 40.0)
+    assert valuation.regulation(given).wacc == pytest.approx(0.4 * 0.06 + 0.6 * 0.035)

@@ -136,8 +136,8 @@ def benefits(
     Carbon is the emission of all three times the carbon value less the carbon price that the energy prices hold already. Peak
     capacity is the capacity upstream (the charge of the grid above, generation); the network's own is `reinforcement`.
 
-    `lost_revenue` and `bill_savings` take every change of load for a change of what is billed. Where it is not (losses of a battery
-    of the utility), leave them out with ``items={"retail_energy": None}``.
+    `lost_revenue` and `bill_savings` take every change of load for a change of what is billed. Where it is not (losses of a
+    battery of the utility), leave them out with ``items={"retail_energy": None}``.
     """
     _refuse_choices(deferred, on_failure, money)
     failed = unavailable(metrics)

@@ -163,13 +163,40 @@ def schedule(name: str, base_year: int, *, table: pd.DataFrame | None = None, ti
 
 
 def nominal_rate(real: float, inflation: float) -> float:
-    """Return the nominal rate [1] of a real rate and inflation: (1 + real)(1 + inflation) - 1."""
+    """Return the nominal rate of a real rate and inflation: (1 + real)(1 + inflation) - 1.
+
+    Parameters
+    ----------
+    real, inflation
+        Real rate and general inflation [1/yr].
+
+    Raises
+    ------
+    ParameterError
+        One of them is -100 % or below.
+
+    Examples
+    --------
+    >>> round(nominal_rate(0.04, 0.02), 4)
+    0.0608
+    """
     _refuse("nominal rate", [("real", real), ("inflation", inflation)])
     return (1 + real) * (1 + inflation) - 1
 
 
 def real_rate(nominal: float, inflation: float) -> float:
-    """Return the real rate [1] of a nominal rate and inflation: (1 + nominal) / (1 + inflation) - 1."""
+    """Return the real rate of a nominal rate and inflation: (1 + nominal) / (1 + inflation) - 1.
+
+    Parameters
+    ----------
+    nominal, inflation
+        Nominal rate and general inflation [1/yr].
+
+    Raises
+    ------
+    ParameterError
+        One of them is -100 % or below.
+    """
     _refuse("real rate", [("nominal", nominal), ("inflation", inflation)])
     return (1 + nominal) / (1 + inflation) - 1
 
@@ -208,6 +235,11 @@ def inflate(flows: pd.Series, inflation: float, price_year: int, *, timing: str 
         Year of the price level.
     timing
         When the money of a year flows, as for :class:`Discount`; give the same as there.
+
+    Raises
+    ------
+    ParameterError
+        The inflation is -100 % or below.
     """
     _refuse("inflation", [("inflation", inflation)])
     age = np.asarray(flows.index, dtype=float) - price_year + TIMINGS[timing]

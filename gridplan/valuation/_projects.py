@@ -346,7 +346,27 @@ def total_by_year(flows: pd.DataFrame) -> pd.Series:
 
 
 def present_by(flows: pd.DataFrame, discount: Discount, by: str = "stream") -> pd.Series:
-    """Return the present value of long flows [kEUR] by the cells of a column."""
+    """Return the present value of long flows by the cells of a column.
+
+    Parameters
+    ----------
+    flows
+        `year`, `value_keur` and the column of `by`.
+    discount
+        Discounting.
+    by
+        Column to tell apart by.
+
+    Returns
+    -------
+    pd.Series
+        Present value [kEUR] by cell, in the order in which they occur.
+
+    Raises
+    ------
+    ParameterError
+        A column is missing, a cell is no number, or a year lies before the base year.
+    """
     need(flows, "flows", [by], ["year", "value_keur"])
     return pd.Series(
         {name: present_value(total_by_year(own), discount) for name, own in flows.groupby(by, sort=False)}, dtype=float
