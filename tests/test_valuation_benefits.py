@@ -474,6 +474,10 @@ def test_every_test_decides_on_every_stream():
     streams = {*valuation.STREAMS, *valuation.COSTS, "incentive_paid", "incentive_received", "participant_cost"}
     for test, own in table.groupby("test"):
         assert streams <= set(own["stream"]), test
+    named = valuation.streams()
+    assert set(named["stream"]) == set(table["stream"])
+    transfers = set(table.loc[table["side"] == "transfer", "stream"])
+    assert set(named.loc[named["kind"] == "transfer", "stream"]) == transfers >= set(valuation.TRANSFERS)
     assert set(read("declared_benefits")["stream"]) <= set(table["stream"])
 
 

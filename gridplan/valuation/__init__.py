@@ -32,7 +32,7 @@ from gridplan.valuation._benefits import (
     in_service,
     unavailable,
 )
-from gridplan.valuation._cost_tests import cost_test_streams, cost_tests, ratepayer_savings
+from gridplan.valuation._cost_tests import cost_test_streams, cost_tests, ratepayer_savings, streams
 from gridplan.valuation._declared import declared
 from gridplan.valuation._discount import (
     TIMINGS,
@@ -119,6 +119,7 @@ __all__ = [
     "revenue_requirement",
     "schedule",
     "sets",
+    "streams",
     "total_by_year",
     "unavailable",
     "unit_cost",

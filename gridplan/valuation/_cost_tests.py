@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import resources
 
 import pandas as pd
 
@@ -15,6 +16,19 @@ from gridplan.valuation._projects import COSTS, present_by, total_by_year
 from gridplan.valuation._sets import bundled
 
 _NOUGHT = 1e-6
+
+
+def streams() -> pd.DataFrame:
+    """Return the streams of benefit and cost, for labels and legends.
+
+    Returns
+    -------
+    pd.DataFrame
+        `stream`, `label`, `kind` (``benefit``, ``cost`` or ``transfer``), `falls_to` (``utility``, ``customers``, ``participants``
+        or ``society``), `note`.
+    """
+    with resources.files("gridplan.valuation").joinpath("streams.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=False)
 
 
 def cost_tests(
