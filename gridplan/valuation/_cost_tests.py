@@ -24,8 +24,8 @@ def streams() -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        `stream`, `label`, `kind` (``benefit``, ``cost`` or ``transfer``), `falls_to` (``utility``, ``customers``, ``participants``
-        or ``society``), `note`.
+        `stream`, `label`, `kind` (``benefit``, ``cost`` or ``transfer``), `falls_to` (``utility``, ``customers``,
+        ``participants`` or ``society``), `note`.
     """
     with resources.files("gridplan.valuation").joinpath("streams.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, keep_default_na=False)
