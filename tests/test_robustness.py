@@ -624,3 +624,14 @@ def test_the_tables_given_stay_as_they_are(plan, uncertain):
     robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=3))
     for before, after in zip(copies, [plan.schedule, plan.benefits, uncertain], strict=True):
         pd.testing.assert_frame_equal(before, after)
+
+
+@pytest.mark.parametrize("kind", ["capex", "opex"])
+def test_samples_of_a_range_have_its_mean_and_its_quantiles(kind):
+    for shape in SHAPES:
+        table = rows_of({"uncertainty": "u", "kind": kind} | shape)
+        found = robustness.draw(table, {"a": 1.0}, samples=20_000).settings["u"]
+        error = found.std() / np.sqrt(len(found))
+        assert found.mean() == pytest.approx(robustness.mean(pd.Series(shape)), abs=4 * error)
+        share = [(found <= q).mean() for q in robustness.quantile(pd.Series(shape), np.array([0.1, 0.5, 0.9]))]
+        assert share == pytest.approx([0.1, 0.5, 0.9], abs=0.015)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from gridplan import tables
 from gridplan.errors import ParameterError, Problem, StudyError, suggest
@@ -149,8 +149,7 @@ def quantile(row: pd.Series, probability: np.ndarray) -> np.ndarray:
         rising = low + np.sqrt(u * (high - low) * (mode - low))
         return np.where(u < c, rising, high - np.sqrt((1 - u) * (high - low) * (high - mode)))
     if name == "pert":
-        a, b = (1 + 4 * part / (high - low) for part in (mode - low, high - mode))
-        return low + (high - low) * special.betaincinv(a, b, u)
+        return low + (high - low) * special.betaincinv(*_beta(row), u)
     if name == "uniform":
         return low + (high - low) * u
     if name == "lognormal":
@@ -232,9 +231,21 @@ def draw(
     normal, common = random.standard_normal((size, len(rows))), random.standard_normal((size, 1))
     cost = (rows["kind"] == "capex").to_numpy()
     normal[:, cost] = np.sqrt(rho) * common + np.sqrt(1 - rho) * normal[:, cost]
-    u = stats.norm.cdf(normal)
-    values = {row["uncertainty"]: quantile(row, u[:, at]) for at, (_, row) in enumerate(rows.iterrows())}
-    return Draws(pd.DataFrame(values, index=range(size)), _mix(random, scenario_weights, size, blend))
+    drawn = {row["uncertainty"]: _sampled(row, normal[:, at], random) for at, (_, row) in enumerate(rows.iterrows())}
+    return Draws(pd.DataFrame(drawn, index=range(size)), _mix(random, scenario_weights, size, blend))
+
+
+def _sampled(row: pd.Series, normal: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return samples of one variable from its normal scores; an independent beta without the detour, which is slow."""
+    if row["distribution"] == "pert" and row["kind"] != "capex" and row["low"] < row["high"]:
+        return row["low"] + (row["high"] - row["low"]) * random.beta(*_beta(row), len(normal))
+    return quantile(row, special.ndtr(normal))
+
+
+def _beta(row: pd.Series) -> tuple[float, float]:
+    """Return the two shapes of the beta distribution of a PERT range."""
+    width = row["high"] - row["low"]
+    return 1 + 4 * (row["mode"] - row["low"]) / width, 1 + 4 * (row["high"] - row["mode"]) / width
 
 
 def _mix(random: np.random.Generator, weights: Mapping[str, float], size: int, blend: float | None) -> pd.DataFrame:
