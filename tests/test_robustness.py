@@ -240,6 +240,13 @@ def test_kpis_follow_the_options_in_service(plan):
 def test_a_spending_profile_of_ones_own_is_used(plan):
     spend = pd.DataFrame({"project": plan.projects["project"], "year": 2025, "spend_keur": plan.projects["capex_keur"]})
     assert robustness.evaluate(replace(plan, spend=spend), TERMS).money["capex_keur"].item() == pytest.approx(990)
+    assert "'bus' has no year" in said(lambda: replace(plan, spend=spend[1:]))
+
+
+def test_what_is_left_at_the_end_counts_against_the_capital(plan):
+    valued = replace(plan, projects=plan.projects.assign(residual_keur=[0.0, 0.0, 100.0, np.nan]))
+    saved = robustness.evaluate(plan, TERMS).money["capex_keur"] - robustness.evaluate(valued, TERMS).money["capex_keur"]
+    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 5, rel=1e-12)
 
 
 # --- distributions -------------------------------------------------------------------------------------------------------------
@@ -513,6 +520,16 @@ def test_plans_in_scenarios_are_valued_as_if_each_were_certain(plan):
     assert grid.loc["nothing"].tolist() == [0, 0]
     mixed = 0.4 * grid.loc["all", "slow"] + 0.6 * grid.loc["all", "fast"]
     assert mixed == pytest.approx(npv(plan).item(), rel=1e-12)
+
+
+def test_plans_meet_the_same_samples(plan, uncertain):
+    draws = robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=40)
+    dearer = replace(plan, projects=plan.projects.assign(capex_keur=plan.projects["capex_keur"] * 1.5))
+    table = robustness.across({"dear": dearer, "cheap": plan}, TERMS, uncertain, draws)
+    assert table.query("plan == 'cheap'")["result"].to_numpy() == pytest.approx(npv(plan, uncertain, draws))
+    found = robustness.regret(table)
+    assert found.choice == "cheap"
+    assert found.plans["best_in"].tolist() == [40, 0]
 
 
 def test_results_that_are_no_table_of_plans_and_futures_are_refused():

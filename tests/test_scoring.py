@@ -2,7 +2,7 @@
 
 import doctest
 import tomllib
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -380,6 +380,70 @@ def test_the_smallest_move_is_marked_and_a_plan_must_be_named():
             scoring.stability(*data, **choice)
 
 
+# --- values of projects from values of combinations -----------------------------------------------------------------------------
+
+
+def options_of(**worth):
+    """One area and group: option -> value, of two criteria (the second half of the first)."""
+    rows = [("A", "g", o, c, v * f) for o, v in worth.items() for c, f in (("keur", 1.0), ("min", 0.5))]
+    return pd.DataFrame(rows, columns=["area", "group", "option", "criterion", "value"])
+
+
+def needs_of(**needs):
+    rows = [("A", "g", option, project) for option, projects in needs.items() for project in projects]
+    return pd.DataFrame(rows, columns=["area", "group", "option", "project"])
+
+
+def share(values, needs, how="shapley"):
+    found = scoring.attribute(values, needs, by="keur", how=how)
+    return found[found["criterion"] == "keur"].set_index("project")["value"].to_dict()
+
+
+def test_projects_share_what_they_bring_together():
+    """The glove game (Shapley 1953; in every textbook): one left glove, two right gloves, a pair is worth 1."""
+    values = options_of(pair1=1.0, pair2=1.0)
+    needs = needs_of(pair1=["left", "right1"], pair2=["left", "right2"])
+    assert share(values, needs) == pytest.approx({"left": 2 / 3, "right1": 1 / 6, "right2": 1 / 6})
+    assert share(values, needs, "lost") == {"left": 1.0, "right1": 0.0, "right2": 0.0}
+    assert share(values, needs, "alone") == {"left": 0.0, "right1": 0.0, "right2": 0.0}
+
+
+def test_shares_sum_to_the_whole_and_what_exists_belongs_to_no_project():
+    values = options_of(today=10.0, manual=40.0, flisr=100.0)
+    needs = needs_of(manual=["switches"], flisr=["switches", "radio", "adms"])
+    assert sum(share(values, needs).values()) == pytest.approx(90)
+    assert share(values, needs, "alone")["switches"] == 30
+    table = scoring.attribute(values, needs, by="keur")
+    halves = table.pivot_table(index="project", columns="criterion", values="value")
+    assert (halves["min"] * 2).to_numpy() == pytest.approx(halves["keur"].to_numpy())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 100), st.sets(st.sampled_from("abcd"), min_size=1)), min_size=1, max_size=5))
+def test_shares_are_the_mean_over_all_orders(options):
+    values = options_of(**{f"o{i}": float(v) for i, (v, _) in enumerate(options)})
+    needs = needs_of(**{f"o{i}": sorted(p) for i, (_, p) in enumerate(options)})
+    members = sorted(set().union(*(p for _, p in options)))
+    expected = dict.fromkeys(members, 0.0)
+    orders = list(permutations(members))
+    for order in orders:
+        before = 0.0
+        for at, member in enumerate(order):
+            now = max((v for v, p in options if p <= set(order[: at + 1])), default=0.0)
+            expected[member] += (now - before) / len(orders)
+            before = now
+    assert share(values, needs) == pytest.approx(expected)
+
+
+def test_what_cannot_be_shared_is_refused():
+    values, needs = options_of(a=1.0), needs_of(a=[f"p{i}" for i in range(15)])
+    assert "waits for 15 projects" in said(lambda: share(values, needs))
+    message = said(lambda: scoring.attribute(values, needs, by="kuer", how="shapely"))
+    assert "did you mean 'keur'?" in message
+    assert "did you mean 'shapley'?" in message
+    assert "has no value of 'min'" in said(lambda: share(pd.concat([values, options_of(b=1.0)[:1]]), needs_of(a=["p"])))
+
+
 # --- screening -----------------------------------------------------------------------------------------------------------------
 
 
@@ -444,9 +508,10 @@ def test_figures_of_gridplan_have_a_source_and_the_random_indices_rise():
 
 
 def test_examples_in_docstrings_hold():
-    result = doctest.testmod(scoring._weights)
-    assert result.attempted
-    assert not result.failed
+    for module in (scoring._weights, scoring._attribute):
+        result = doctest.testmod(module)
+        assert result.attempted
+        assert not result.failed
 
 
 def test_the_tables_given_stay_as_they_are():

@@ -54,7 +54,8 @@ def evaluate(plan: Plan, terms: Terms, uncertain: pd.DataFrame | None = None, dr
 
     Benefits are those of the options in service; a late project keeps its successors waiting once their slack is used up, moves
     their spending, running costs and delivery, and an option comes into service when the last of its projects is there (in parts
-    of years; until then the option before it stays). Its own delay does not move a project's spending.
+    of years; until then the option before it stays). Its own delay does not move a project's spending. Capital counts in full,
+    less what is left at the end of the horizon where the plan says so (as money of its last year).
 
     Parameters
     ----------
@@ -149,11 +150,13 @@ def _costs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the present value of capital and of running costs in each sample."""
     own, years = plan.projects.set_index("project"), plan.years
+    residual = own.get("residual_keur", pd.Series(0.0, own.index)).fillna(0.0)
     capex, opex = np.zeros(1), np.zeros(1)
     for project, spent in _spending(plan):
         value = (spent["spend_keur"].to_numpy() * terms.present(spent["year"])).sum()
         moved = (1.0 + terms.discount_rate) ** -starts[project]
-        capex = capex + value * moved * effects.factor("capex", project)
+        left = residual[project] * terms.present(years[-1])
+        capex = capex + (value * moved - left) * effects.factor("capex", project)
         share = np.clip(years[:, None] + 1 - delivered[project], 0.0, 1.0)
         running = terms.present(years) @ share * own.at[project, "opex_keur_per_yr"]
         opex = opex + running * effects.factor("opex", project)

@@ -122,7 +122,8 @@ class Plan:
         `project`, `start_year`, `delivered_year` (in service from the start of that year).
     projects
         `project`, `capex_keur` [kEUR], `opex_keur_per_yr` [kEUR/yr], and, where known, `after` (predecessors, separated by
-        ``|``) and `cost_class` (1 to 5).
+        ``|``), `cost_class` (1 to 5) and `residual_keur` [kEUR] (what it is still worth at the end of the horizon, counted
+        against its capital; without it nothing).
     service
         `area`, `group`, `option`, `year`: the option in service in every year of the horizon.
     benefits
@@ -198,6 +199,12 @@ def _schedule_problems(plan: Plan) -> Iterator[Problem]:
             yield Problem(
                 "schedule", f"'{row.project}' is delivered in {row.delivered_year}, before its start in {row.start_year}"
             )
+    if plan.spend is not None:
+        bare = set(plan.schedule["project"]) - set(plan.spend["project"])
+        yield from (
+            Problem("spend", f"'{name}' has no year in which it is paid for", remedy="add it, or leave out `spend`")
+            for name in sorted(bare)
+        )
     if plan.enablers is not None:
         scheduled = set(plan.schedule["project"])
         used = plan.service[["area", "group", "option"]].drop_duplicates().merge(plan.enablers)

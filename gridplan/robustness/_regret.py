@@ -38,8 +38,10 @@ class Regret:
         return str(self.plans["plan"].iloc[0])
 
 
-def across(plans: Mapping[str, Plan], terms: Terms) -> pd.DataFrame:
-    """Return the net present value of each plan in each scenario, as if that scenario were certain.
+def across(
+    plans: Mapping[str, Plan], terms: Terms, uncertain: pd.DataFrame | None = None, draws: Draws | None = None
+) -> pd.DataFrame:
+    """Return the net present value of each plan in each future.
 
     Parameters
     ----------
@@ -47,11 +49,14 @@ def across(plans: Mapping[str, Plan], terms: Terms) -> pd.DataFrame:
         Plans by name, with the same scenarios and horizon.
     terms
         Rate and base year.
+    uncertain, draws
+        Futures as samples, the same for every plan, as for :func:`gridplan.robustness.evaluate`; by default each scenario is a
+        future, as if it were certain and everything else as planned.
 
     Returns
     -------
     pd.DataFrame
-        `plan`, `future` (the scenario), `result` [kEUR].
+        `plan`, `future` (the scenario, or the number of the sample), `result` [kEUR].
 
     Raises
     ------
@@ -66,13 +71,19 @@ def across(plans: Mapping[str, Plan], terms: Terms) -> pd.DataFrame:
     ]
     if problems:
         raise InputError("plans", problems)
+    futures = first.scenarios if draws is None else [str(i) for i in range(len(draws.mix))]
     tables = []
     for name, plan in plans.items():
-        names = plan.scenarios
-        draws = Draws(pd.DataFrame(index=range(len(names))), pd.DataFrame(np.eye(len(names)), columns=names))
-        result = evaluate(plan, terms, draws=draws).money["npv_keur"]
-        tables.append(pd.DataFrame({"plan": name, "future": names, "result": result}))
+        lived = Draws(pd.DataFrame(index=range(len(futures))), _certain(first.scenarios)) if draws is None else draws
+        same = Draws(lived.settings, lived.mix[plan.scenarios])
+        result = evaluate(plan, terms, uncertain if draws is not None else None, same).money["npv_keur"]
+        tables.append(pd.DataFrame({"plan": name, "future": futures, "result": result}))
     return pd.concat(tables, ignore_index=True)
+
+
+def _certain(scenarios: list[str]) -> pd.DataFrame:
+    """Return a mix with one row a scenario, in which it is certain."""
+    return pd.DataFrame(np.eye(len(scenarios)), columns=scenarios)
 
 
 def regret(results: pd.DataFrame, *, better: str = "more") -> Regret:

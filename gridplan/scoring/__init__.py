@@ -5,12 +5,14 @@ are given (:func:`direct`), come from swings (:func:`swing`) or from comparisons
 and :func:`topsis` rank; :func:`routes` puts the weighted and the monetised route side by side; :func:`acceptability` and
 :func:`stability` say how much of a rank is owed to the weights; :func:`screen` applies the test of each class of spend.
 
-A weighted sum is only as good as its criteria: two that measure the same count it twice, and what a project's enablers make
-possible belongs to the enablers too. The roadmap, not the score, knows what depends on what.
+A weighted sum is only as good as its criteria: two that measure the same count it twice. And what a project brings depends on
+what else is there: :func:`attribute` shares the simulated values of combinations among the projects that they need. The roadmap,
+not the score, schedules what depends on what.
 
 Only tables are read here; no network is needed.
 """
 
+from gridplan.scoring._attribute import attribute
 from gridplan.scoring._inputs import bundled
 from gridplan.scoring._score import Routes, contributions, monetised, routes, topsis, weighted_sum
 from gridplan.scoring._screen import screen
@@ -23,6 +25,7 @@ __all__ = [
     "Routes",
     "acceptability",
     "ahp",
+    "attribute",
     "bundled",
     "contributions",
     "direct",
