@@ -88,7 +88,7 @@ class Terms:
         if not self.discount_rate > -1:
             problems.append(Problem("discount_rate", f"{self.discount_rate:g} is not above -1 (-100 %)"))
         weights = list(self.scenario_weights.values())
-        if weights and (min(weights) < 0 or abs(sum(weights) - 1) > 1e-6):
+        if weights and not (min(weights) >= 0 and abs(sum(weights) - 1) <= 1e-6):
             what = f"are {weights}, with the sum {sum(weights):g}"
             problems.append(Problem("scenario_weights", what, remedy="give probabilities of at least 0 that sum to 1"))
         if problems:
