@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from gridplan.errors import InputError, ParameterError, Problem
+from gridplan.errors import ParameterError, Problem, StudyError
 from gridplan.robustness._distributions import Draws, checked
 from gridplan.robustness._inputs import NONE, Plan, Terms
 
@@ -74,7 +74,7 @@ def evaluate(plan: Plan, terms: Terms, uncertain: pd.DataFrame | None = None, dr
 
     Raises
     ------
-    InputError
+    StudyError
         A benefit that is needed is missing; projects wait for each other in a circle; all problems at once.
     ParameterError
         The draws are not those of the table.
@@ -126,7 +126,7 @@ def _times(plan: Plan, effects: _Effects) -> tuple[dict[str, np.ndarray], dict[s
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise InputError(
+        raise StudyError(
             "plan", [Problem("projects", f"wait for each other: {circle}", remedy="take one of them out of 'after'")]
         ) from error
     starts, late = {}, {}
@@ -190,7 +190,7 @@ def _gains(
         if kpis is not None:
             paths += share[:, :, None, None] * kpis.of(key, share, missing)[:, None]
     if missing:
-        raise InputError("plan", missing)
+        raise StudyError("plan", missing)
     factors = np.stack([np.broadcast_to(effects.factor("benefit", s), len(mix)) for s in money.items], axis=1)
     benefit = np.einsum("sjc,sj,sc->s", np.broadcast_to(total, (len(mix), *money.shape)), factors, mix)
     if kpis is None:

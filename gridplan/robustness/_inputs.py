@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from gridplan.errors import InputError, ParameterError, Problem, suggest
+from gridplan.errors import ParameterError, Problem, StudyError, suggest
 
 BUNDLED = ("cost_classes", "ranges", "defaults")
 NONE = ("", "none")
@@ -139,7 +139,7 @@ class Plan:
 
     Raises
     ------
-    InputError
+    StudyError
         The tables do not hold what they must; all problems at once.
     """
 
@@ -155,7 +155,7 @@ class Plan:
         problems = [p for name in NEEDED for p in _table_problems(name, getattr(self, name))]
         problems = problems or [*_schedule_problems(self), *_service_problems(self)]
         if problems:
-            raise InputError("plan", problems)
+            raise StudyError("plan", problems)
 
     @property
     def years(self) -> np.ndarray:
