@@ -199,6 +199,17 @@ def test_slack_takes_up_a_delay(plan):
     assert costs[0] - costs[1] == pytest.approx(only_b, rel=1e-12)
 
 
+def test_dependencies_with_lags_and_of_deliveries_move_what_waits(plan):
+    """adms is delivered in 2028; it may be built meanwhile but waits for bus (2026) and a year; field_B starts after bus."""
+    edges = pd.DataFrame(
+        {"project": ["adms", "field_B"], "after": ["bus", "bus"], "waits": ["delivery", "start"], "lag_yr": [1.0, 0.0]}
+    )
+    table = rows_of({"uncertainty": "late", "kind": "delay", "item": "bus", "low": 0.0, "mode": 0.0, "high": 3.0})
+    path = robustness.evaluate(replace(plan, dependencies=edges), TERMS, table, draws_of(plan, late=[1.0, 1.5])).kpis
+    at_2028 = path[path["year"] == 2028]["saidi_min"].tolist()
+    assert at_2028 == pytest.approx([-30.0, 0.5 * -10 + 0.5 * -30])  # a year of slack; half a year beyond it
+
+
 def test_factors_act_on_what_they_name(plan):
     uncertain = rows_of(
         {"uncertainty": "c", "kind": "capex", "item": "adms"},
@@ -334,10 +345,10 @@ def test_probabilities_of_targets_and_of_all_together(plan, uncertain):
     outcome = robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=500))
     targets = pd.DataFrame(
         {
-            "quantity": ["npv_keur", "saidi_min", "npv_keur"],
+            "kpi": ["npv_keur", "saidi_min", "npv_keur"],
             "year": [pd.NA, 2030, pd.NA],
             "sense": ["at least", "at most", "at least"],
-            "target": [-1e9, -25.0, 1e9],
+            "value": [-1e9, -25.0, 1e9],
         }
     )
     found = robustness.probabilities(outcome, targets)
@@ -346,7 +357,7 @@ def test_probabilities_of_targets_and_of_all_together(plan, uncertain):
     assert 0 < share < 100
     assert found["probability_error_percent"].iloc[1] == pytest.approx(np.sqrt(share * (100 - share) / 500))
     middle = robustness.distribution(outcome).iloc[0]
-    at = pd.DataFrame({"quantity": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "target": [middle["p50"]]})
+    at = pd.DataFrame({"kpi": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "value": [middle["p50"]]})
     assert robustness.probabilities(outcome, at)["probability_percent"].iloc[0] == pytest.approx(50, abs=0.3)
 
 
@@ -354,10 +365,10 @@ def test_a_target_that_names_nothing_is_refused(plan):
     outcome = robustness.evaluate(plan, TERMS)
     targets = pd.DataFrame(
         {
-            "quantity": ["npv_kuer", "saidi_min", "npv_keur"],
+            "kpi": ["npv_kuer", "saidi_min", "npv_keur"],
             "year": [pd.NA, 2050, pd.NA],
             "sense": ["at least", "at most", "above"],
-            "target": [0.0, 0.0, 0.0],
+            "value": [0.0, 0.0, 0.0],
         }
     )
     message = said(lambda: robustness.probabilities(outcome, targets))
@@ -506,9 +517,23 @@ def test_tables_of_a_plan_that_do_not_fit_are_refused_at_once(plan):
     assert "comes in 2027" in said(lambda: replace(plan, schedule=plan.schedule.assign(delivered_year=[2026, 2027, 2028, 2027])))
 
 
-def test_a_benefit_that_is_needed_and_missing_is_named_and_not_taken_as_nothing(plan):
-    gap = plan.benefits[~((plan.benefits["option"] == "vvo") & (plan.benefits["year"] == 2029))].reset_index(drop=True)
-    assert "'vvo' (voltage) in 'B' has no values of every scenario in 2029" in said(lambda: npv(replace(plan, benefits=gap)))
+def test_an_option_in_service_without_values_is_named_and_not_taken_as_nothing(plan):
+    gap = plan.benefits[~((plan.benefits["option"] == "vvo") & (plan.benefits["scenario"] == "fast"))].reset_index(drop=True)
+    assert "'vvo' (voltage) in 'B' is in service and has no values" in said(lambda: npv(replace(plan, benefits=gap)))
+
+
+def test_values_run_straight_between_the_years_given_and_stay_outside(plan):
+    few = plan.benefits[plan.benefits["year"].isin([2025, 2028, 2030])].reset_index(drop=True)  # they grow by the same each year
+    assert npv(replace(plan, benefits=few)) == pytest.approx(npv(plan), rel=1e-12)
+    one = plan.benefits[plan.benefits["year"] == 2025].reset_index(drop=True)
+    flat = plan.benefits.assign(benefit_keur=plan.benefits["benefit_keur"] - 10 * (plan.benefits["year"] - 2025))
+    assert npv(replace(plan, benefits=one)) == pytest.approx(npv(replace(plan, benefits=flat)), rel=1e-12)
+
+
+def test_a_stream_without_a_row_beside_others_is_nothing(plan):
+    more = pd.DataFrame([("B", "voltage", "vvo", "slow", 2030, "peak", 500.0)], columns=plan.benefits.columns)
+    gained = npv(replace(plan, benefits=pd.concat([plan.benefits, more], ignore_index=True))) - npv(plan)
+    assert gained.item() == pytest.approx(0.4 * 500 / (1 + RATE) ** 5, rel=1e-9)
 
 
 def test_projects_that_wait_for_each_other_are_named(plan):
@@ -561,6 +586,27 @@ def test_enablers_are_inferred_from_what_was_delivered_last(plan):
     assert found.set_index("option")["project"].to_dict()["remote+flisr"] == "adms"
     assert set(found.loc[found["option"] == "remote", "project"]) == {"bus", "field_A"}
     assert "none" not in set(found["option"])
+
+
+def test_enablers_come_from_what_closes_the_needs_first(plan):
+    rows = [
+        ("interface", "scada", "", "flisr", 1, "adms"),
+        ("device", "switch", "A", "remote", 1, "field_A"),
+        ("device", "switch", "B", "remote", 1, "field_B"),
+        ("link", "radio", "", "flisr", 1, "never"),
+        ("link", "radio", "", "flisr", 2, "bus"),
+        ("link", "radio", "", "flisr", 2, "field_A"),
+        ("link", "radio", "", "flisr", 3, "adms"),
+    ]
+    closures = pd.DataFrame(rows, columns=["kind", "item", "area", "application", "way", "project"])
+    found = robustness.enablers_of(plan.schedule, plan.service, closures)
+    assert found.groupby("option")["project"].agg(set).to_dict() == {
+        "remote": {"field_A"},
+        "remote+flisr": {"field_A", "adms", "bus"},
+    }
+    assert "closes its need of link 'radio'" in said(
+        lambda: robustness.enablers_of(plan.schedule, plan.service, closures[closures["way"] < 2])
+    )
 
 
 def test_the_tables_given_stay_as_they_are(plan, uncertain):

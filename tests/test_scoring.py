@@ -464,23 +464,23 @@ def screening(*rows):
 
 def test_each_class_of_spend_has_its_test():
     rows = screening(
-        {"project": "line", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 900.0},
-        {"project": "battery", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 1200.0},
-        {"project": "hope", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 1.0, "meets_need": False},
-        {"project": "adms", "class_of_spend": "core_platform", "need": "operate", "bundle": "one suite", "cost_keur": 2000.0},
-        {"project": "oms", "class_of_spend": "core_platform", "need": "operate", "bundle": "one suite", "cost_keur": 500.0},
+        {"project": "line", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 900.0},
+        {"project": "battery", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 1200.0},
+        {"project": "hope", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 1.0, "meets_need": False},
+        {"project": "adms", "class_of_spend": "platform", "need": "operate", "bundle": "one suite", "cost_keur": 2000.0},
+        {"project": "oms", "class_of_spend": "platform", "need": "operate", "bundle": "one suite", "cost_keur": 500.0},
         {
             "project": "best of breed",
-            "class_of_spend": "core_platform",
+            "class_of_spend": "platform",
             "need": "operate",
             "bundle": "apart",
             "cost_keur": 2600.0,
         },
-        {"project": "vvo", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0, "benefit_keur": 250.0},
-        {"project": "toy", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0, "benefit_keur": 99.0},
-        {"project": "dream", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0},
-        {"project": "wallbox", "class_of_spend": "customer_paid", "cost_keur": 10.0, "paid_keur": 10.0},
-        {"project": "alone", "class_of_spend": "reliable_operation", "need": "rust", "cost_keur": 5.0},
+        {"project": "vvo", "class_of_spend": "benefit", "cost_keur": 100.0, "benefit_keur": 250.0},
+        {"project": "toy", "class_of_spend": "benefit", "cost_keur": 100.0, "benefit_keur": 99.0},
+        {"project": "dream", "class_of_spend": "benefit", "cost_keur": 100.0},
+        {"project": "wallbox", "class_of_spend": "participant", "cost_keur": 10.0, "paid_keur": 10.0},
+        {"project": "alone", "class_of_spend": "comply", "need": "rust", "cost_keur": 5.0},
     )
     found = scoring.screen(rows).set_index("project")
     passed = {name: None if pd.isna(value) else bool(value) for name, value in found["passed"].items()}
@@ -497,12 +497,12 @@ def test_each_class_of_spend_has_its_test():
 
 def test_a_class_without_a_test_and_a_platform_without_a_bundle_are_named():
     rows = screening(
-        {"project": "a", "class_of_spend": "core_platfrom", "cost_keur": 1.0},
-        {"project": "b", "class_of_spend": "core_platform", "cost_keur": 1.0},
+        {"project": "a", "class_of_spend": "platfrom", "cost_keur": 1.0},
+        {"project": "b", "class_of_spend": "platform", "cost_keur": 1.0},
     )
     with pytest.raises(StudyError) as caught:
         scoring.screen(rows)
-    assert "did you mean 'core_platform'?" in str(caught.value)
+    assert "did you mean 'platform'?" in str(caught.value)
     assert "row 3, column 'bundle'" in str(caught.value)
 
 

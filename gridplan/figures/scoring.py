@@ -241,7 +241,6 @@ def screening_table(screened: pd.DataFrame, *, rows: int = 40) -> Table:
     words = screened["passed"].map({True: "yes", False: "no"}).astype(object).where(screened["passed"].notna(), "not tested")
     names = {"least_cost": "least cost", "benefit_cost": "benefit over cost", "self_supporting": "self-supporting"}
     shown = screened.assign(passed=words, test=screened["test"].replace(names))
-    shown["class_of_spend"] = shown["class_of_spend"].str.replace("_", " ")
     caption = "Least cost where the need is given, benefit over cost where the spend is a choice."
     digits = {"cost_keur": 0, "benefit_keur": 0, "bcr": 2}
     return Table(shown, "screening", title, caption, digits, rows)
