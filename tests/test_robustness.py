@@ -248,6 +248,23 @@ def test_kpis_follow_the_options_in_service(plan):
     assert late["saidi_min"].tolist() == pytest.approx([0, -10, -10, 0.25 * -10 + 0.75 * -30, -30, -30])
 
 
+def test_kpis_may_be_absolute_with_what_holds_without_any_application(plan):
+    rows = [("A", "restoration", "none", s, 2025, 100.0) for s in ("slow", "fast")]
+    whole = plan.kpis.assign(saidi_min=plan.kpis["saidi_min"].where(plan.kpis["area"] != "A", 100 + plan.kpis["saidi_min"]))
+    absolute = replace(plan, kpis=pd.concat([whole, pd.DataFrame(rows, columns=whole.columns)], ignore_index=True))
+    assert robustness.evaluate(absolute, TERMS).kpis["saidi_min"].tolist() == pytest.approx([100, 90, 90, 70, 70, 70])
+    table = rows_of({"uncertainty": "late", "kind": "delay", "item": "field_A", "low": 0.0, "mode": 0.0, "high": 3.0})
+    sooner = replace(
+        absolute,
+        schedule=plan.schedule.assign(start_year=[2025, 2024, 2026, 2026], delivered_year=[2026, 2025, 2028, 2027]),
+        service=plan.service.assign(
+            option=plan.service["option"].mask(plan.service["year"].eq(2025) & plan.service["area"].eq("A"), "remote")
+        ),
+    )
+    late = robustness.evaluate(sooner, TERMS, table, draws_of(plan, late=[0.0, 0.5])).kpis.query("year == 2025")
+    assert late["saidi_min"].tolist() == pytest.approx([90, 95])
+
+
 def test_a_spending_profile_of_ones_own_is_used(plan):
     spend = pd.DataFrame({"project": plan.projects["project"], "year": 2025, "spend_keur": plan.projects["capex_keur"]})
     assert robustness.evaluate(replace(plan, spend=spend), TERMS).money["capex_keur"].item() == pytest.approx(990)
