@@ -77,7 +77,7 @@ class Task(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """Quantities held to a limit: step, effect of every resource and room left, both towards the limit; outside from the start?"""
+    """Quantities held to a limit: step, effect of every resource and room left towards it, and whether it was outside at first."""
 
     step: np.ndarray
     effect: np.ndarray
@@ -152,7 +152,7 @@ def schedule(task: Task, watched: Watched | None, cap: np.ndarray, chosen: tuple
     low, high = _bounds(task, layout)
     variables = Span(np.r_[low, np.zeros(extra)], np.r_[high, np.full(extra, np.inf)])
     cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), price]
-    _write(task, layout, _without_burning(task, layout, Program(cost, variables, matrix, rows), variables), out)
+    _write(task, layout, _without_burning(task, layout, Program(cost, variables, matrix, rows)), out)
 
 
 def _widened(matrix: sparse.spmatrix, more: int) -> sparse.spmatrix:
@@ -160,7 +160,7 @@ def _widened(matrix: sparse.spmatrix, more: int) -> sparse.spmatrix:
     return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], matrix.shape[1] + more))
 
 
-def _without_burning(task: Task, layout: _Layout, program: Program, variables: Span) -> np.ndarray:
+def _without_burning(task: Task, layout: _Layout, program: Program) -> np.ndarray:
     """Solve a program so that nothing is drawn and given at once: where losses make a difference, the larger keeps its way."""
     unit = np.nonzero(layout.at >= 0)[0]
     lossy = task.resources.fill[unit] != task.resources.drain[unit]
@@ -217,7 +217,7 @@ def _near_cap(task: Task, layout: _Layout, cap: np.ndarray) -> np.ndarray:
 
 
 def _demand_rows(task: Task, layout: _Layout, need: np.ndarray) -> sparse.csr_matrix:
-    """What the resources add to the demand of some areas in some steps; `need` is as of :func:`_near_cap`."""
+    """Return what the resources add to the demand of some areas in some steps; `need` is as of :func:`_near_cap`."""
     position = np.full(need.shape, -1)
     position[need] = np.arange(need.sum())
     unit, step = np.nonzero((layout.at >= 0) & need[task.resources.area])

@@ -12,7 +12,7 @@ from gridplan import network
 from gridplan.applications import _flexible
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._flexible import State
-from gridplan.applications._sensitivities import Network
+from gridplan.applications._sensitivities import Network, zones
 from gridplan.applications.der_management import _controls, _cure
 from gridplan.errors import ParameterError, Problem, suggest
 
@@ -146,7 +146,7 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
 
 
 def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.ndarray, settings: Settings) -> _Cut:
-    zone = _zones(case, linear)
+    zone = zones(case, linear)
     shares, drawn, settled = [], [], []
     for part in np.array_split(steps, len(steps) * len(linear.high) // _CHUNK + 1):
         given = _controls.plants(case, members, part)
@@ -165,19 +165,6 @@ def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.
         drawn.append(own * controls.drawn(cured.values)[at])
         settled.append(cured.settled)
     return _Cut(members, steps, np.hstack(shares), np.hstack(drawn), np.concatenate(settled))
-
-
-def _zones(case: OperatingCase, linear: Network) -> np.ndarray:
-    """Return number of the area of every quantity: buses, then lines by their end, then transformers each for itself."""
-    names = {name: number for number, name in enumerate(sorted(case.areas["area"].unique()))}
-    area = case.areas.set_index("bus")["area"].map(names)
-    zone = np.full(len(linear.high), -1)
-    zone[linear.position(area.index.to_numpy())] = area.to_numpy()
-    lines = case.net.line["to_bus"].map(area).fillna(-1).to_numpy(int)
-    zone[linear.buses : linear.buses + len(lines)] = len(names) + 1 + lines
-    rest = np.arange(linear.buses + len(lines), len(zone))
-    zone[rest] = 2 * len(names) + 2 + rest
-    return zone
 
 
 def _written(case: OperatingCase, cut: _Cut) -> OperatingCase:
