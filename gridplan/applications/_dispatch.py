@@ -21,7 +21,7 @@ from gridplan.applications._sensitivities import Network, Rows, Slopes, zones
 
 _LITTLE = 0.05  # resources with less than this share of the largest effect on everything that is outside in a day are left out
 _FIRST = 8  # days of highest demand of each area looked at first
-_BATCH = 480  # resources times steps in one program; small ones are solved faster
+_BATCH = 1_000  # resources times steps in one program; small ones are solved faster
 _ENOUGH_MW = 0.02  # change of a step's powers after which its sensitivities are computed anew
 _BETTER = 0.98  # a day is solved again only while this share at most of what was outside is left
 
@@ -198,15 +198,15 @@ def undone(out: Dispatch, resources: Resources, steps: np.ndarray, refused: np.n
 def _peaks(task: Task, cap: np.ndarray) -> np.ndarray:
     """Lowest yearly peak of each area that its resources allow; (areas,)."""
     best = cap.copy()
-    for area in np.unique(task.resources.area[task.resources.area >= 0]):
-        highest = pd.Series(task.demand[area]).groupby(task.day).max()
-        floor, order = -np.inf, highest.sort_values(ascending=False, kind="stable").index.to_numpy()
+    for area in np.unique(task.resources.area[task.resources.area >= 0]).tolist():
+        highest = pd.Series(task.demand[area]).groupby(task.day).max().sort_values(ascending=False, kind="stable")
+        floor, order = 0.0, highest.index.to_numpy()
         for start in range(0, len(order), _FIRST):
             tried = order[start : start + _FIRST]
             tried = tried[highest[tried].to_numpy() > floor + SPARE]
             if not len(tried):
                 break
-            floor = max(floor, lowest_peak(task, tried, int(area)))
+            floor = lowest_peak(task, tried, area, floor)
         best[area] = min(cap[area], floor)
     return best
 

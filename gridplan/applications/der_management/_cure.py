@@ -16,7 +16,7 @@ _AGREED = 1e-6  # relative change of the objective at which a step is done
 _FRESH_MW = 0.003  # change of a step's curtailment after which its sensitivities are computed anew
 _MISSES = 3  # programs in a row that cannot mend a limit before it is let go
 _HALVES = 8  # of a move after which the power flow has no solution
-_SPARE = 1e-7  # MW by which a program may miss a limit for numerical reasons
+_SPARE = 1e-6  # MW by which a program may miss a limit for numerical reasons
 
 
 class Cured(NamedTuple):
