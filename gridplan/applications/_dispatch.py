@@ -260,7 +260,7 @@ def accepted(
         return found, case, before
     while True:
         after = write(found)
-        state = _flexible.simulate(after)
+        state = _flexible.simulate(after, before)
         gain = (
             pd.DataFrame(
                 {

@@ -52,6 +52,8 @@ class Network:
     ----------
     case
         Case; not changed.
+    models
+        Its models, if they are known.
 
     Raises
     ------
@@ -59,8 +61,8 @@ class Network:
         The network holds voltage-controlled generators: their reactive power answers to what is changed elsewhere.
     """
 
-    def __init__(self, case: OperatingCase) -> None:
-        self._models = runs.Models(case.net, case.profiles, powerflow.Options())
+    def __init__(self, case: OperatingCase, models: runs.Models | None = None) -> None:
+        self._models = models or runs.Models(case.net, case.profiles, powerflow.Options())
         self.model = self._models.full
         if self.model.grid.newton_only:
             what = "voltage-controlled generators (or elements like them) are in service; sensitivities need fixed powers"
