@@ -242,7 +242,7 @@ def accepted(
 ) -> tuple[Dispatch, OperatingCase, State]:
     """Verify a dispatch by full power flows of every step, and undo the days that have become worse.
 
-    A day is worse if its hours outside limits, summed over the areas, or its hours without a solution are more than before.
+    A day is worse if an area is outside limits in a step in which it was not before, or if a step has lost its solution.
 
     Parameters
     ----------
@@ -254,25 +254,13 @@ def accepted(
         Makes the case of a dispatch.
     """
     resources, found, day = given
-    refused = np.zeros(0, int)
-    moves = (found.x != 0).any() or (found.y != 0).any()
-    if not moves:
+    if not ((found.x != 0).any() or (found.y != 0).any()):
         return found, case, before
     while True:
         after = write(found)
         state = _flexible.simulate(after, before)
-        gain = (
-            pd.DataFrame(
-                {
-                    "hours": state.outside.sum(axis=1).to_numpy() - before.outside.sum(axis=1).to_numpy(),
-                    "failed": before.result.converged.astype(int) - state.result.converged.astype(int),
-                }
-            )
-            .groupby(day)
-            .sum()
-        )
-        worse = gain.index[(gain > 0).any(axis=1)].to_numpy()
+        fresh = (state.outside & ~before.outside).to_numpy().any(axis=1)  # steps without a solution are outside everywhere
+        worse = np.unique(day[fresh | (before.result.converged & ~state.result.converged)])
         if not len(worse):
             return found, after, state
-        refused = np.union1d(refused, worse)
-        found = undone(found, resources, np.flatnonzero(np.isin(day, worse)), refused)
+        found = undone(found, resources, np.flatnonzero(np.isin(day, worse)), np.union1d(found.refused, worse))
