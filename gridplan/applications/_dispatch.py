@@ -73,12 +73,12 @@ def dispatch(
             break
         _solve(task, search.watched(open_), cap, (open_, search.now))
         open_ = search.look(open_)
-    return search.best
+    return search.best._replace(unsettled=open_)
 
 
 def _nothing(resources: Resources) -> Dispatch:
     zero = np.zeros(resources.most_x.shape)
-    return Dispatch(zero, zero.copy(), zero + resources.start[:, None], np.zeros(0, int))
+    return Dispatch(zero, zero.copy(), zero + resources.start[:, None], np.zeros(0, int), np.zeros(0, int))
 
 
 class _Search:
@@ -192,7 +192,16 @@ def undone(out: Dispatch, resources: Resources, steps: np.ndarray, refused: np.n
     parts = [values.copy() for values in out[:3]]
     for values, rest in zip(parts, (0.0, 0.0, resources.start[:, None]), strict=True):
         values[:, steps] = rest
-    return Dispatch(*parts, refused)
+    return Dispatch(*parts, refused, out.unsettled)
+
+
+def reasons(why: str, out: Dispatch | None) -> dict[str, str]:
+    """Why something is left: what holds in general, and what happened in single days."""
+    if out is not None and len(out.refused):
+        why += f"; in {len(out.refused)} days the schedule was refused because the power flow was worse with it"
+    if out is not None and len(out.unsettled):
+        why += f"; in {len(out.unsettled)} days programs and power flows did not come to agree"
+    return {"": why}
 
 
 def _peaks(task: Task, cap: np.ndarray) -> np.ndarray:
