@@ -12,7 +12,7 @@ from gridplan.assess._outages import (
     reliability_today,
     with_calibration,
 )
-from gridplan.assess._restoration import devices, in_service, restoration, services
+from gridplan.assess._restoration import devices, restoration, services
 
 __all__ = [
     "GROUPS",
@@ -22,7 +22,6 @@ __all__ = [
     "cost_by_class",
     "devices",
     "given",
-    "in_service",
     "interruption_costs",
     "members",
     "observed",
