@@ -370,6 +370,35 @@ def test_a_tie_carries_what_its_line_can_nearest_first():
     assert found.loc[2, "carried_percent"] == pytest.approx(100.0)
 
 
+def test_a_tie_that_cannot_carry_all_carries_the_nearest_part_and_says_what_binds():
+    net = chain(mw=4.0)
+    net.load.loc[2, "p_mw"] = 1.0
+    net.line["max_i_ka"] = [1.0, 1.0, 2.0 / (np.sqrt(3) * 20.0)]  # D alone needs nothing of it; C would bring 4 MW over it
+    result = reliability.indices(reliability.prepare(net, simple(net, Limits(0.5, 1.5))))
+    found = result.transfers.query("not planned").set_index("piece_switch").loc[1]
+    assert found["carried_percent"] == pytest.approx(20.0)
+    assert (found["limit"], found["element_name"]) == ("line loading", "line 2 (Cable C)")
+    assert found["value"] > found["allowed"] == pytest.approx(100.0)
+    stage = result.outage_matrix().query("event == 0").set_index("bus")["stage"]
+    assert stage.to_dict() == {1: "repair", 2: "repair", 3: "transfer"}
+    assert reliability.ties(result)["carried_percent"].iloc[0] < 100
+
+
+def test_of_ties_that_carry_all_the_one_with_the_lower_number_is_closed():
+    net = chain()
+    other = pp.create_bus(net, 20.0)
+    pp.create_ext_grid(net, other)
+    far = pp.create_switch(net, 2, other, "b", closed=False, type="LBS")
+    found = reliability.indices(reliability.prepare(net, simple(net))).transfers.query("not planned")
+    near = int(net.switch.index[-2])
+    assert near < far
+    # behind the first line both reach the whole piece; behind the second the piece is D, which only the first tie reaches
+    assert set(found["tie"]) == {near}
+    net.switch = net.switch.rename(index={near: far, far: near})
+    found = reliability.indices(reliability.prepare(net, simple(net))).transfers.query("not planned").set_index("piece_switch")
+    assert found["tie"].to_dict() == {1: near, 2: far}
+
+
 def test_protection_that_fails_hands_over_to_the_next():
     net = chain(tie=False)
     gear = pd.DataFrame({"switch": [1], "device": ["recloser"], "success": [0.9]})
