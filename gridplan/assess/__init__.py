@@ -7,12 +7,13 @@ from gridplan.assess._outages import (
     cost_by_class,
     given,
     interruption_costs,
+    logged,
     observed,
     outages,
     reliability_today,
     with_calibration,
 )
-from gridplan.assess._restoration import devices, in_service, restoration, services
+from gridplan.assess._restoration import devices, restoration, services
 
 __all__ = [
     "GROUPS",
@@ -22,8 +23,8 @@ __all__ = [
     "cost_by_class",
     "devices",
     "given",
-    "in_service",
     "interruption_costs",
+    "logged",
     "members",
     "observed",
     "options",

@@ -6,17 +6,19 @@ enumerates the failures of a year, lets protection trip and stages of switching 
 """
 
 from gridplan.reliability._calibrate import Calibration, calibrate, plausible_factors
+from gridplan.reliability._cost import customer_costs
 from gridplan.reliability._history import Threshold, daily_indices, threshold, yearly_indices
 from gridplan.reliability._inputs import CONTROLS, DEVICES, Outages
 from gridplan.reliability._loading import loading
 from gridplan.reliability._model import Model, prepare
 from gridplan.reliability._results import Reliability, indices, totals
 from gridplan.reliability._simulate import Sampling, Years, simulate
-from gridplan.reliability._summary import stage_worth, stages, ties
+from gridplan.reliability._summary import OUTSIDE, bound_by_state, stage_worth, stages, ties
 
 __all__ = [
     "CONTROLS",
     "DEVICES",
+    "OUTSIDE",
     "Calibration",
     "Model",
     "Outages",
@@ -24,7 +26,9 @@ __all__ = [
     "Sampling",
     "Threshold",
     "Years",
+    "bound_by_state",
     "calibrate",
+    "customer_costs",
     "daily_indices",
     "indices",
     "loading",
