@@ -86,7 +86,15 @@ def template() -> go.layout.Template:
             "margin": {"l": 64, "r": 24, "t": 56, "b": 56},
             "xaxis": {**axis, "showgrid": False},
             "yaxis": axis,
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}},
+            "legend": {
+                "orientation": "h",
+                "traceorder": "normal",  # in the order of the parts; plotly turns it round for stacked bars
+                "x": 0,
+                "y": 1.02,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "font": {"size": 12},
+            },
             "hoverlabel": {"bgcolor": PAPER, "bordercolor": FAINT, "font": {"family": FONT, "size": 12, "color": INK}},
             "hovermode": "closest",
             "separators": ".\u2009",
