@@ -8,7 +8,7 @@ media with published requirement classes.
 """
 
 from gridplan.communications._availability import parallel, series, two_terminal
-from gridplan.communications._deliver import Delivered, deliver
+from gridplan.communications._deliver import Delivered, deliver, problems
 from gridplan.communications._flows import flows
 from gridplan.communications._judge import coverage, redundancy, shortfalls
 from gridplan.communications._model import Model, defaults, meets, requirements
@@ -22,6 +22,7 @@ __all__ = [
     "flows",
     "meets",
     "parallel",
+    "problems",
     "redundancy",
     "requirements",
     "series",

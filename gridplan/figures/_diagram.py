@@ -321,7 +321,7 @@ def _drawn(grid: Grid, paths: list[Path]) -> Diagram:
         for number, path in enumerate(paths)
     )
     end = top[len(grid.levels)][1]
-    return Diagram(boxes, bars, _zones(grid, top, width), _domains(grid, left, channels, width, end), wires, width, end)
+    return Diagram(boxes, bars, _zones(grid, top, width), _domains(grid, left, end), wires, width, end)
 
 
 def _channel_width(channel: int, paths: list[Path]) -> float:
@@ -461,7 +461,7 @@ def _zones(grid: Grid, top: Mapping[int, tuple[float, float]], width: float) -> 
     return found
 
 
-def _domains(grid: Grid, left: Sequence[float], channels: Mapping[int, float], width: float, end: float) -> dict[str, Rectangle]:
+def _domains(grid: Grid, left: Sequence[float], end: float) -> dict[str, Rectangle]:
     found = {}
     for domain in dict.fromkeys(grid.columns):
         own = [column for column, name in enumerate(grid.columns) if name == domain]

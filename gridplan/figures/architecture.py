@@ -29,7 +29,6 @@ SIDE_NAMES = {"OT": "OT system", "IT": "IT system", "OT/IT": "system of both", "
 ZONES = {name: name.capitalize() for name in _diagram.ZONES} | {"demilitarised": "DMZ"}
 BANDS = {"market": "#fafbfc", "enterprise": "#f3f6f9", "demilitarised": "#fbf1e1", "operation": "#f0f6f4", "station": "#fafbfc"}
 DOMAINS = {name: name.capitalize() for name in _diagram.DOMAINS} | {"DER": "DER"}
-HUBS = 3  # interfaces that end at a system in the demilitarised zone to draw it as a bar
 
 
 def diagram(
@@ -70,7 +69,7 @@ def diagram(
     _systems(figure, drawn, systems.set_index("system"), set(new))
     _flows(figure, drawn, wires)
     _marks(figure, drawn, wires, set(broken))
-    _legend(figure, broken, new)
+    _legend(figure, new)
     margin = {"l": 24, "r": 4, "t": 92, "b": 4}
     still = {"orientation": "h", "x": 0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 11}}
     still |= {"itemclick": False, "itemdoubleclick": False, "bgcolor": "rgba(0,0,0,0)"}
@@ -202,7 +201,7 @@ def _of(wire: _diagram.Wire, wires: Mapping[tuple[str, str], _Bundle]) -> _Bundl
 
 def _middle(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the middle of the longest piece."""
-    pieces = list(zip(points, points[1:], strict=False))
+    pieces = list(itertools.pairwise(points))
     (x0, y0), (x1, y1) = max(pieces, key=lambda piece: abs(piece[0][0] - piece[1][0]) + abs(piece[0][1] - piece[1][1]))
     return (x0 + x1) / 2, (y0 + y1) / 2
 
@@ -236,7 +235,7 @@ def _marks(figure: go.Figure, drawn: _diagram.Diagram, wires: Mapping[tuple[str,
         figure.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name="breaks a security rule", hoverinfo="skip"))
 
 
-def _legend(figure: go.Figure, broken: Collection[str], new: Collection[str]) -> None:
+def _legend(figure: go.Figure, new: Collection[str]) -> None:
     for side, fill in SIDES.items():
         square = {"symbol": "square", "size": 12, "color": fill, "line": {"width": 1, "color": theme.MUTED}}
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=square, name=SIDE_NAMES[side], legend="legend2"))
@@ -411,7 +410,13 @@ def coverage(states: Mapping[str, pd.DataFrame], *, title: str, caption: str = "
     most = table["interfaces"].max()
     figure.update_xaxes(range=[0, most + 1], title={"text": "interfaces"}, dtick=5)
     figure.update_yaxes(showgrid=False, ticks="")
-    figure.update_layout(barmode="stack", bargap=0.35, height=110 + 22 * len(families), margin={"t": 84})
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.35,
+        height=110 + 22 * len(families),
+        margin={"t": 84},
+        legend={"y": 1 + 32 / (22 * len(families))},
+    )
     share = {name: part.loc[part["family"] == "all", "current_percent"].iloc[0] for name, part in states.items()}
     alt = "On a current standard: " + ", ".join(f"{name} {value:.0f} %" for name, value in share.items()) + "."
     return Figure(figure, "standards-coverage", title, caption, alt, table)
@@ -482,6 +487,8 @@ def steps(changes: pd.DataFrame, *, title: str, caption: str = "") -> Figure:
     figure.update_xaxes(
         zeroline=True, zerolinecolor=theme.INK, tickformat="d", title={"text": "goes  |  comes"}, showticklabels=False, ticks=""
     )
-    figure.update_layout(barmode="relative", bargap=0.4, height=130 + 46 * len(kinds), margin={"t": 84})
+    figure.update_layout(
+        barmode="relative", bargap=0.4, height=130 + 46 * len(kinds), margin={"t": 84}, legend={"y": 1 + 32 / (46 * len(kinds))}
+    )
     alt = "; ".join(f"{step}, {kind}: {n} {change}" for (step, kind, change), n in counted.items())
     return Figure(figure, "changes", title, caption, alt, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -23,6 +24,17 @@ KINDS = {
     "capability": theme.CATEGORIES[4],
 }
 """Colour by the kind of a gap."""
+
+DEVICES = {
+    "rc_switch": "Remote-controlled switches",
+    "fault_indicator": "Fault indicators",
+    "line_sensor": "Line sensors",
+    "meter_gateway": "Meter gateways",
+    "tap_control": "Tap controls",
+    "der_gateway": "DER gateways",
+    "storage_unit": "Storage units",
+}
+"""Devices as a reader knows them; others keep their names."""
 
 TOP = 5
 
@@ -96,7 +108,7 @@ def _brackets(figure: go.Figure, table: pd.DataFrame, domains: pd.DataFrame) -> 
         low, high = group.index.min() - 0.42, group.index.max() + 0.42
         edge = {"color": theme.FAINT, "width": 2}
         figure.add_shape(type="line", xref="paper", x0=1.012, x1=1.012, y0=low, y1=high, line=edge)
-        text = theme.text(labels[domain])
+        text = "<br>".join(textwrap.wrap(theme.text(labels[domain]), 26))
         style = {"xanchor": "left", "align": "left", "font": {"size": 12, "color": theme.MUTED}}
         figure.add_annotation(xref="paper", x=1.02, y=(low + high) / 2, text=text, showarrow=False, **style)
 
@@ -166,7 +178,7 @@ def by_kind(found: pd.DataFrame, labels: Mapping[str, str], *, title: str, capti
         Words of the figure.
     """
     own = found[found["application"] != ""]
-    counted = own.groupby(["application", "kind"]).size().unstack(fill_value=0)
+    counted = pd.crosstab(own["application"], own["kind"])
     counted = counted.loc[counted.sum(axis=1).sort_values().index]
     names = [theme.text(labels.get(n, n)) for n in counted.index]
     figure = go.Figure()
@@ -189,6 +201,7 @@ def by_kind(found: pd.DataFrame, labels: Mapping[str, str], *, title: str, capti
         xaxis={"title": {"text": "gaps"}, "showgrid": True},
         yaxis={"showgrid": False, "ticks": ""},
         uniformtext={"minsize": 10, "mode": "hide"},
+        legend={"traceorder": "normal"},
     )
     total = own["kind"].value_counts()
     alt = "Gaps by kind: " + ", ".join(f"{kind} {n}" for kind, n in total.items()) + "."
@@ -207,7 +220,7 @@ def growth(table: pd.DataFrame, *, title: str, caption: str = "") -> Figure:
     """
     devices, areas = list(dict.fromkeys(table["device"])), sorted(table["area"].unique())
     across = min(4, len(devices)) or 1
-    titles = [theme.text(name).replace("_", " ") for name in devices]
+    titles = [theme.text(DEVICES.get(name, name)) for name in devices]
     rows = math.ceil(len(devices) / across)
     figure = make_subplots(rows=rows, cols=across, subplot_titles=titles, horizontal_spacing=0.06, vertical_spacing=0.2)
     for number, device in enumerate(devices):
@@ -222,9 +235,15 @@ def growth(table: pd.DataFrame, *, title: str, caption: str = "") -> Figure:
         dash = {"color": theme.INK, "width": 1.6, "dash": "4px,3px"}
         words = {"name": "as is", "legendgroup": "today", "showlegend": number == 0}
         figure.add_trace(go.Scatter(x=today.index, y=today, mode="lines", line=dash, **words), **place)
+    figure.update_annotations(font_size=13)
     figure.update_xaxes(dtick=max(1, (table["year"].max() - table["year"].min()) // 3), tickformat="d")
     figure.update_yaxes(rangemode="tozero", nticks=5)
-    figure.update_layout(height=120 + 190 * rows, margin={"l": 44, "t": 92}, meta={"print_height": 90 + 170 * rows})
+    figure.update_layout(
+        height=120 + 190 * rows,
+        margin={"l": 44, "t": 92},
+        legend={"y": 1 + 32 / (190 * rows)},
+        meta={"print_height": 90 + 170 * rows},
+    )
     last = table[table["year"] == table["year"].max()].groupby("device", sort=False)[["number_today", "number"]].sum()
     alt = "; ".join(f"{name}: {row['number_today']:.0f} to {row['number']:.0f}" for name, row in last.iterrows()) + "."
     return Figure(figure, "device-growth", title, caption, alt, table)
