@@ -1,6 +1,21 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, sentences, theme
+from gridplan.figures import (
+    applications,
+    architecture,
+    capability,
+    communications,
+    futures,
+    hosting,
+    inventory,
+    maps,
+    needs,
+    operation,
+    reliability,
+    restoration,
+    sentences,
+    theme,
+)
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
@@ -12,8 +27,12 @@ __all__ = [
     "Table",
     "Text",
     "applications",
+    "architecture",
+    "capability",
+    "communications",
     "futures",
     "hosting",
+    "inventory",
     "maps",
     "needs",
     "number",

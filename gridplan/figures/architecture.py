@@ -454,19 +454,19 @@ def interoperability(states: Mapping[str, pd.DataFrame], *, title: str, caption:
     return Figure(figure, "interoperability", title, caption, alt, table)
 
 
-def steps(changes: pd.DataFrame, *, title: str, caption: str = "") -> Figure:
+def steps(changes: Sequence[pd.DataFrame], *, title: str, caption: str = "") -> Figure:
     """Draw what comes and what goes from one state to the next.
 
     Parameters
     ----------
     changes
-        `step` (such as as is to interim), `kind` (systems, interfaces, links), `item`, `state_change`, `replaced_by`, as from
-        :func:`gridplan.architecture.difference`.
+        Step by step, from :func:`gridplan.gaps.changes`.
     title, caption
         Words of the figure.
     """
-    steps_, kinds = list(dict.fromkeys(changes["step"])), list(dict.fromkeys(changes["kind"]))
-    counted = changes.groupby(["step", "kind", "state_change"]).size()
+    table = pd.concat(changes, ignore_index=True)
+    steps_, kinds = list(dict.fromkeys(table["step"])), list(dict.fromkeys(table["kind"]))
+    counted = table.groupby(["step", "kind", "state_change"]).size()
     figure = make_subplots(cols=len(steps_), shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=steps_)
     looks = {"new": (theme.ACCENT, 1), "replaced": (theme.WARN, -1), "gone": (theme.FAINT, -1)}
     for column, step in enumerate(steps_, 1):
@@ -491,4 +491,4 @@ def steps(changes: pd.DataFrame, *, title: str, caption: str = "") -> Figure:
         barmode="relative", bargap=0.4, height=130 + 46 * len(kinds), margin={"t": 84}, legend={"y": 1 + 32 / (46 * len(kinds))}
     )
     alt = "; ".join(f"{step}, {kind}: {n} {change}" for (step, kind, change), n in counted.items())
-    return Figure(figure, "changes", title, caption, alt, changes)
+    return Figure(figure, "changes", title, caption, alt, table)

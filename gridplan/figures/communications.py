@@ -44,6 +44,12 @@ SERVED = {
 }
 """Mark and colour of a site by what an application gets there."""
 
+MAP = (
+    "Sites and links on the coordinates of the network, media by colour and dash; a short end leads to a place beyond the map. "
+    "Hover for the use of a link by all applications at once."
+)
+"""Caption of a map of media."""
+
 NAMED = ("control centre", "data centre", "substation")
 MARGIN = 0.1  # share of the map around the network within which sites are drawn
 STUB = 0.07  # length of a link that leaves the map, as a share of its height
@@ -342,7 +348,9 @@ def _worst(flows: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """Return one row a need: the highest latency and the longest time without a path among the sites that have one."""
     minutes = 8760 * 60
     linked = flows[flows["path"] != ""]
-    label = linked["application"].map(lambda name: labels.get(name, name)) + ": " + linked["kind"] + " to " + linked["to_system"]
+    label = (
+        linked["application"].map(lambda name: labels.get(name, name)) + ": " + linked["site_kind"] + " to " + linked["to_system"]
+    )
     table = linked.assign(
         flow=label,
         down_min=minutes * (1 - linked["availability"]),

@@ -8,8 +8,8 @@ devices by year.
 
 from gridplan.gaps._check import check
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
-from gridplan.gaps._find import delivered
-from gridplan.gaps._report import closures, find, shortest, verdicts
+from gridplan.gaps._find import delivered, flows_of
+from gridplan.gaps._report import closures, find, routes, shortest, verdicts
 
 __all__ = [
     "Facts",
@@ -21,7 +21,9 @@ __all__ = [
     "earliest",
     "facts",
     "find",
+    "flows_of",
     "growth",
+    "routes",
     "shortest",
     "state",
     "states",

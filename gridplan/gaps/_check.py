@@ -144,8 +144,9 @@ def _cycles(edges: list[tuple[str, str, int]], where: str, column: str, what: st
         part = graph.subgraph(group)
         if part.number_of_edges() == 0:
             continue
-        ring = [one for one, _ in nx.find_cycle(part)]
-        rows = sorted(part.edges[edge]["row"] + 2 for edge in nx.find_cycle(part))
+        ring = nx.find_cycle(part, min(part))
+        rows = sorted(part.edges[edge]["row"] + 2 for edge in ring)
+        ring = [one for one, _ in ring]
         said = f"a cycle of {what}: {' > '.join([*ring, ring[0]])} (rows {', '.join(map(str, rows))})"
         yield Problem(where, said, row=int(rows[-1]), column=column, remedy="take out one of these rows")
 

@@ -160,6 +160,31 @@ def shortest(
     return rows
 
 
+def routes(given: Facts, *, areas: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the smallest set of projects for every application by itself.
+
+    Parameters
+    ----------
+    given
+        From :func:`facts`.
+    areas
+        Names of areas in which it shall run; all if not given.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row an application: `application`, `projects` (how many), `capex_keur` [kEUR], `route` (their names, in an order in which
+        they can be done), `never` (gaps that no project closes; then there is no set).
+    """
+    where = None if areas is None else list(areas)
+    rows = []
+    for application in given.tables["applications"]["application"]:
+        found = shortest(given, [application], areas=where)
+        row = (len(found), found["capex_keur"].sum(), ", ".join(found["project"]), "; ".join(found.attrs["never"]))
+        rows.append((application, *row))
+    return pd.DataFrame(rows, columns=["application", "projects", "capex_keur", "route", "never"])
+
+
 def _refuse(given: Facts, asked: list[str], where: list[str], by: str) -> None:
     known = {"application": list(given.tables["applications"]["application"]), "area": list(given.areas)}
     problems = [
