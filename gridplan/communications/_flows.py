@@ -25,7 +25,8 @@ def flows(needs: pd.DataFrame, sites: pd.DataFrame, systems: pd.DataFrame) -> pd
     -------
     pd.DataFrame
         One row a flow: `need`, `application`, `area` (empty for a site that serves none), `site`, `site_kind`, `to_site`,
-        `to_system`, `latency_ms` [ms], `data_kbps` [kbit/s], `availability` [1], `backup_h` [h], `security_level` [1], `sites_needed_percent` [%].
+        `to_system`, `latency_ms` [ms], `data_kbps` [kbit/s], `availability` [1], `backup_h` [h], `security_level` [1],
+        `sites_needed_percent` [%].
 
     Raises
     ------

@@ -80,7 +80,7 @@ def diagram(
         margin=margin,
         legend={**still, "y": 1 + 44 / drawn.height},
         legend2={**still, "y": 1 + 20 / drawn.height},
-        meta={"print_height": drawn.height + margin["t"] + margin["b"], "least_width": 820},
+        meta={"print_height": min(760, drawn.height + margin["t"] + margin["b"]), "least_width": 820},
     )
     classes = flows["standard_status"].value_counts()
     alt = f"{len(systems)} systems and {len(flows)} interfaces: " + ", ".join(
@@ -436,7 +436,7 @@ def interoperability(states: Mapping[str, pd.DataFrame], *, title: str, caption:
     figure = go.Figure()
     for name, colour in zip(states, (theme.FAINT, theme.SEQUENCE[2], theme.ACCENT), strict=False):
         own = states[name]
-        words = [f"{level} {theme.text(label)}" for level, label in zip(own["level"], own["label"], strict=True)]
+        words = [f"{level}<br>{theme.text(label)}" for level, label in zip(own["level"], own["label"], strict=True)]
         figure.add_trace(
             go.Bar(
                 x=words,

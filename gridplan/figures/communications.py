@@ -268,7 +268,7 @@ def _names(figure: go.Figure, sites: pd.DataFrame, place: pd.DataFrame, ends: pd
             box = _box(x, y, text, (right, up), pixel)
             if not any(box[0] < b and a < box[1] and box[2] < d and c < box[3] for a, b, c, d in taken):
                 taken.append(box)
-                side = {"xanchor": "left" if right > 0 else "right", "xshift": 7 * right, "yshift": 8 * up}
+                side = {"xanchor": "left" if right > 0 else "right", "xshift": 9 * right, "yshift": 9 * up}
                 label = {"text": text, "showarrow": False, "font": {"size": 11, "color": colour}}
                 figure.add_annotation(x=x, y=y, **label, **side)
                 break

@@ -43,6 +43,21 @@ def cards(systems: pd.DataFrame, flows: pd.DataFrame, broken: pd.DataFrame, read
     ]
 
 
+def state_title(state: str, systems: pd.DataFrame, flows: pd.DataFrame, broken: pd.DataFrame) -> str:
+    """Return the title of the diagram of a state, with its counts.
+
+    Parameters
+    ----------
+    state
+        Name of the state.
+    systems, flows, broken
+        As for :func:`cards`.
+    """
+    over = int((flows["via"] != "").sum())
+    bars = f"{over} of them over a bus or the DMZ" if over else "none over a bus or a DMZ"
+    return f"{state}: {len(systems)} systems, {len(flows)} interfaces, {bars}; {len(broken)} security findings"
+
+
 def findings(broken: pd.DataFrame) -> Table:
     """Return what breaks the security rules, with row and remedy.
 
@@ -51,10 +66,26 @@ def findings(broken: pd.DataFrame) -> Table:
     broken
         From :func:`gridplan.architecture.violations`.
     """
-    columns = ["title", "severity", "item", "found", "remedy", "table", "row", "source"]
-    caption = "Each finding names the row of the study's table as a spreadsheet shows it; the source is that of the rule."
+    columns = ["title", "severity", "table", "row", "item", "found", "remedy"]
+    caption = "Each finding names the row of the study's table as a spreadsheet shows it; the sources of the rules stand below."
     title = f"{len(broken)} findings against the zone and conduit rules" if len(broken) else "No rule is broken"
     return Table(broken[columns], "security-findings", title, caption)
+
+
+def rules(table: pd.DataFrame, broken: pd.DataFrame) -> Table:
+    """Return the security rules, how often each is broken, and its source.
+
+    Parameters
+    ----------
+    table
+        From :func:`gridplan.architecture.rules`.
+    broken
+        From :func:`gridplan.architecture.violations`.
+    """
+    counted = broken["rule"].value_counts()
+    shown = table.assign(number=table["rule"].map(counted).fillna(0).astype(int))
+    columns = ["title", "severity", "number", "source", "evidence"]
+    return Table(shown[columns], "security-rules", "The rules of zones and conduits", "With the number of findings today.")
 
 
 def chains(found: pd.DataFrame, labels: Mapping[str, str], *, state: str) -> Table:
@@ -74,8 +105,8 @@ def chains(found: pd.DataFrame, labels: Mapping[str, str], *, state: str) -> Tab
     table = table.sort_values("availability", kind="stable", ignore_index=True)
     table = table.assign(**{name: table[name].str.replace("|", ", ") for name in ("single_points", "missing")})
     caption = (
-        "Every system behind an application must work; a system without a second instance is a single point of failure, the weakest "
-        "first. An application with a missing system is not available at all."
+        "Every system behind an application must work; a system without a second instance is a single point of failure, the "
+        "weakest first. An application with a missing system is not available at all."
     )
     title = f"What stands behind each application ({state.lower()})"
     return Table(table[columns], "chains", title, caption, {"availability": 4, "down_h": 0})
@@ -89,11 +120,9 @@ def effort(found: pd.DataFrame) -> Table:
     found
         From :func:`gridplan.architecture.effort`.
     """
-    direct, bus = (found.set_index("way").loc[way] for way in ("point to point", "bus"))
-    less = direct["days"] > bus["days"]
+    extra = found.set_index("way")["extra_days"]
     title = (
-        f"Over a bus, integration takes {number(abs(direct['days'] - bus['days']), 0)} days {'less' if less else 'more'}, and one more "
-        f"system {number(bus['extra_days'], 0)} days instead of {number(direct['extra_days'], 0)}"
+        f"One more system takes {number(extra['bus'], 0)} days over the bus, {number(extra['point to point'], 0)} point to point"
     )
     caption = "Person-days by gridplan's own table of adapters and mappings, to be replaced by the utility's records."
     return Table(found, "integration-effort", title, caption, {"days": 0, "extra_days": 0})
@@ -151,22 +180,21 @@ def architecture_lesson(
     gain
         From :func:`gridplan.communications.redundancy`.
     """
-    first, last = list(broken)[0], list(broken)[-1]
+    first, *_, last = broken
     whole = {name: table.set_index("family").loc["all"] for name, table in covered.items()}
     days = effort_days.set_index("way")["extra_days"]
     best = gain.loc[gain["gain_min"].idxmax()]
     often = broken[first]["title"].mode()
     rule = f", most often against the rule '{often.iloc[0]}'" if len(often) else ""
     return prose(
-        "- **Security**: {before} findings {first}{rule}; {after} in the {last}.\n"
-        "- **Standards**: {share0:.0f} % of the interfaces run on a current standard {first}, {share1:.0f} % in the {last}; their mean "
-        "interoperability rises from level {level0:.1f} to {level1:.1f}.\n"
+        "- **Security**: {before} findings today{rule}; {after} in the {last}.\n"
+        "- **Standards**: {share0:.0f} % of the interfaces run on a current standard today, {share1:.0f} % in the {last}; their "
+        "mean interoperability goes from level {level0:.1f} to {level1:.1f}.\n"
         "- **Integration**: one more system costs {direct:.0f} days point to point and {bus:.0f} days over the bus.\n"
-        "- **Communications**: {met0} of {all0} flows by area get all they ask for {first}, {met1} in the {last}. A second path takes most "
-        "from {application} in {area}: {gain:,.0f} min a year without a path are saved.",
+        "- **Communications**: {met0} of {all0} flows by area get all they ask for today, {met1} in the {last}. A second "
+        "path helps {application} in {area} most: {gain:,.0f} min a year without a path are saved.",
         before=len(broken[first]),
         after=len(broken[last]),
-        first=first.lower(),
         last=last.lower(),
         rule=rule,
         share0=whole[first]["current_percent"],
@@ -198,8 +226,8 @@ def next_steps(levels: pd.DataFrame) -> Table:
     table = levels[levels["gap_levels"] > 0].sort_values("gap_levels", ascending=False, kind="stable", ignore_index=True)
     columns = ["label", "domain", "level", "target_level", "next_statement", "next_score", "unproven"]
     caption = (
-        "The statement of the next level with the lowest score. A level counts when the mean score of its statements is high enough; "
-        "statements scored as true without proof are counted apart."
+        "The statement of the next level with the lowest score. A level counts when the mean score of its statements is high "
+        "enough; statements scored as true without proof are counted apart."
     )
     return Table(table[columns], "next-steps", f"{len(table)} capabilities are short of their target", caption, {"next_score": 2})
 
@@ -219,12 +247,28 @@ def gap_table(found: pd.DataFrame, labels: Mapping[str, str], *, name: str = "ga
         Rows to show.
     """
     table = found.assign(application=found["application"].map(lambda name: labels.get(name, name)))
+    table = table.drop(columns="application") if len(set(table["application"])) == 1 else table
     lost = int((table["closed_by"] == "no project").sum())
     title = (
         f"{lost} of {len(table)} gaps are closed by no project" if lost else f"Projects of the study close all {len(table)} gaps"
     )
     caption = "Projects separated by | close a gap each by itself, those joined by + only together; an empty area stands for all."
     return Table(table, name, title, caption, rows=rows)
+
+
+def project_table(found: pd.DataFrame) -> Table:
+    """Return how many gaps each project takes part in closing.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.gaps.by_project`.
+    """
+    first = found.iloc[0] if len(found) else None
+    title = f"'{first['label']}' takes part in closing most gaps: {first['gaps']}" if first is not None else "No project"
+    return Table(
+        found, "gaps-by-project", title, "Alone or with others; a gap of several applications counts for each.", {"capex_keur": 0}
+    )
 
 
 def route_table(found: pd.DataFrame, labels: Mapping[str, str], currency: str) -> Table:

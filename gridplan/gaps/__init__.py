@@ -9,11 +9,12 @@ devices by year.
 from gridplan.gaps._check import check
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
-from gridplan.gaps._report import closures, find, routes, shortest, verdicts
+from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
 __all__ = [
     "Facts",
     "State",
+    "by_project",
     "changes",
     "check",
     "closures",

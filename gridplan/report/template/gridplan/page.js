@@ -15,6 +15,9 @@
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const plots = all(".plot[id]");
 
+  // What a figure asks for itself: a height on paper, a width below which it scrolls instead of shrinking.
+  const wish = (layout, name) => (layout.meta && layout.meta[name]) || 0;
+
   // --- figures: drawn on sight, the rest while nothing else is to do, all of them before printing
 
   function specification(plot) {
@@ -23,7 +26,7 @@
     if (narrow()) {
       stackPanels(layout);
       spareTicks(layout);
-      layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
+      if (!wish(layout, "least_width")) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
       config.displayModeBar = false;
     }
@@ -72,9 +75,6 @@
     }
     Plotly.relayout(plot, change);
   }
-
-  // What a figure asks for itself: a height on paper, a width below which it scrolls instead of shrinking.
-  const wish = (layout, name) => (layout.meta && layout.meta[name]) || 0;
 
   function holdWidth(plot, layout) {
     if (wish(layout, "least_width") <= plot.clientWidth) return;
