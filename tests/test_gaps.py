@@ -303,7 +303,9 @@ def test_cycles_of_projects_and_of_needs_name_their_rows():
 
 def test_missing_tables_and_unknown_names_are_said(simple):
     tables = small(SIMPLE)
+    assert gaps.given(tables)
     del tables["media"]
+    assert not gaps.given(tables)
     with pytest.raises(StudyError, match=r"media\.csv: is missing"):
         gaps.check(tables)
     given_ = simple

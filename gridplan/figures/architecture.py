@@ -80,7 +80,7 @@ def diagram(
         margin=margin,
         legend={**still, "y": 1 + 44 / drawn.height},
         legend2={**still, "y": 1 + 20 / drawn.height},
-        meta={"print_height": min(760, drawn.height + margin["t"] + margin["b"]), "least_width": 820},
+        meta={"print_height": min(760, drawn.height + margin["t"] + margin["b"]), "least_width": 640},
     )
     classes = flows["standard_status"].value_counts()
     alt = f"{len(systems)} systems and {len(flows)} interfaces: " + ", ".join(
@@ -289,7 +289,7 @@ def matrix(systems: pd.DataFrame, flows: pd.DataFrame, *, title: str, caption: s
         height=height,
         margin={"l": 84, "r": 8, "t": 118, "b": 8},
         legend={"y": 1 + 66 / height, "font": {"size": 11}, "entrywidth": 0},
-        meta={"print_height": height, "least_width": 760},
+        meta={"print_height": height, "least_width": 640},
     )
     alt = f"{len(names)} systems; {len(both)} of {len(names) * (len(names) - 1)} directed pairs exchange data."
     return Figure(figure, "system-matrix", title, caption, alt, flows[REGISTER])

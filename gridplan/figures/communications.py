@@ -331,7 +331,7 @@ def performance(states: Mapping[str, pd.DataFrame], labels: Mapping[str, str], *
             own = table[table["state"] == name]
             marker = {"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2, "color": colour}}
             _dots(figure, column, own, got, marker, name)
-        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=1, tickangle=0, tickfont={"size": 11})
+        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=3 - column, tickangle=0, tickfont={"size": 11})
     figure.update_annotations(font_size=13)
     figure.update_yaxes(categoryorder="array", categoryarray=[theme.text(n) for n in needs], showgrid=True, ticks="")
     figure.update_layout(
