@@ -84,7 +84,7 @@ def heat(levels: pd.DataFrame, domains: pd.DataFrame, scale: pd.DataFrame, *, ti
         xaxis={"side": "top", "ticks": "", "showgrid": False, "tickangle": 0, "tickfont": {"size": 11}},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "showgrid": False, "ticks": ""},
         height=height,
-        margin={"l": 170, "r": 156, "t": 104, "b": 8},
+        margin={"l": 170, "r": 172, "t": 104, "b": 8},
         legend={"y": 1 + 48 / (height - 112), "entrywidth": 0, "x": -0.2, "itemclick": False, "itemdoubleclick": False},
         meta={"print_height": 110 + 24 * len(names)},
     )
