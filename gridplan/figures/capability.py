@@ -86,7 +86,7 @@ def heat(levels: pd.DataFrame, domains: pd.DataFrame, scale: pd.DataFrame, *, ti
         height=height,
         margin={"l": 170, "r": 172, "t": 104, "b": 8},
         legend={"y": 1 + 48 / (height - 112), "entrywidth": 0, "x": -0.2, "itemclick": False, "itemdoubleclick": False},
-        meta={"print_height": 110 + 24 * len(names)},
+        meta={"print_height": 110 + 24 * len(names), "least_width": 640},
     )
     alt = "; ".join(f"{row.label}: level {row.level}, target {row.target_level}" for row in table.itertuples()) + "."
     return Figure(figure, "capability-heat-map", title, caption, alt, table.drop(columns="rank"))
@@ -202,6 +202,7 @@ def by_kind(found: pd.DataFrame, labels: Mapping[str, str], *, title: str, capti
         yaxis={"showgrid": False, "ticks": ""},
         uniformtext={"minsize": 10, "mode": "hide"},
         legend={"traceorder": "normal"},
+        meta={"print_height": 130 + 23 * len(names)},
     )
     total = own["kind"].value_counts()
     alt = "Gaps by kind: " + ", ".join(f"{kind} {n}" for kind, n in total.items()) + "."

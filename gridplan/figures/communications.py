@@ -470,13 +470,13 @@ def classes(met: pd.DataFrame, media: pd.DataFrame, *, title: str, caption: str 
             **cells,
         )
     )
-    height = 190 + 27 * len(names)
+    height = 210 + 26 * len(names)
     figure.update_layout(
-        xaxis={"side": "top", "tickangle": -35, "ticks": "", "showgrid": False},
+        xaxis={"side": "top", "tickangle": -90, "ticks": "", "showgrid": False},
         yaxis={"autorange": "reversed", "ticks": "", "showgrid": False},
         height=height,
-        margin={"t": 150, "r": 60, "b": 8},
-        meta={"print_height": height - 40},
+        margin={"t": 190, "r": 8, "b": 8},
+        meta={"print_height": height - 40, "least_width": 640},
     )
     best = met[met["verdict"] == "met"]["medium"].value_counts()
     alt = "Classes met: " + ", ".join(f"{labels.get(name, name)} {n}" for name, n in best.items()) + "."
