@@ -46,7 +46,7 @@ def run(job: dict[str, Any], events: IO[str]) -> None:
         except papermill.PapermillExecutionError as fault:
             _send(events, failed="cell", cell=fault.cell_index, ename=fault.ename, evalue=fault.evalue, traceback=fault.traceback)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the runner must hear of it
-            kind = "timeout" if state.timed_out else "kernel"
+            kind = "timeout" if state.timed_out else "write" if isinstance(fault, OSError) else "kernel"
             _send(events, failed=kind, cell=state.cell, ename=type(fault).__name__, evalue=str(fault), traceback=[])
         else:
             _send(events, done=True)
