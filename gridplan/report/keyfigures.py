@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import nbformat
+import pandas as pd
 
+from gridplan import figures
 from gridplan.report.page import HIDDEN_TAGS
 
 KEYS = ("label", "value", "unit", "note", "status")
@@ -56,3 +58,42 @@ def change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) ->
     if before is None or after is None or before["number"] is None or after["number"] is None:
         return None
     return float(after["number"]) - float(before["number"])
+
+
+def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Set the key figures of two runs side by side.
+
+    Returns
+    -------
+    DataFrame
+        One row per key figure: `key_figure`, `unit`, `now` and `last` (as shown), `number_now`, `number_before`, `change` (how
+        much the number rose), `change_words`, `status` and `status_before`.
+    """
+    rows = []
+    for old, new in pairs(before, after):
+        rise = change(old, new)
+        rows.append(
+            {
+                "key_figure": (new or old)["key"],
+                "unit": (new or old)["unit"],
+                "now": new["value"] if new else "–",
+                "last": old["value"] if old else "–",
+                "number_now": new["number"] if new else None,
+                "number_before": old["number"] if old else None,
+                "change": rise,
+                "change_words": _words(old, new, rise),
+                "status": new["status"] if new else "",
+                "status_before": old["status"] if old else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _words(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, rise: float | None) -> str:
+    if old is None or new is None:
+        return "new" if old is None else "gone"
+    if rise is None:
+        return "no change" if old["value"] == new["value"] else "changed"
+    if abs(rise) <= 1e-9 * abs(old["number"]):
+        return "no change"
+    return f"{'+' if rise > 0 else '−'}{figures.number(abs(rise))}"

@@ -19,6 +19,9 @@ from gridplan.report import sanitise
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PAIR = "pair"
+"""Tag of a cell whose outputs stand side by side where there is room."""
+
 HIDDEN_TAGS = {"report-hide", "explorer"}
 STATUS_WORDS = {"good": "good", "warn": "to watch", "bad": "to act on"}
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -89,7 +92,8 @@ def _cell(cell: nbformat.NotebookNode, page: Page) -> str:
     if cell.cell_type == "markdown":
         return f'<div class="prose">{sanitise.markdown(cell.source, cell.get("attachments"))}</div>'
     if cell.cell_type == "code":
-        return "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        shown = "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        return f'<div class="pair">{shown}</div>' if PAIR in cell.metadata.get("tags", []) else shown
     return ""
 
 

@@ -36,6 +36,7 @@ ARGUMENTS = (
     "--export-tagged-pdf",
     "--generate-pdf-document-outline",
     "--run-all-compositor-stages-before-draw",
+    "--window-size=1440,900",
     "--virtual-time-budget=20000",
 )
 

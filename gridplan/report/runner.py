@@ -209,6 +209,23 @@ def _published(plan: _Plan, folder: Path) -> Run:
     return Run(folder, page, latest, executed, csv, manifest, plan.started, _since(plan.started))
 
 
+def identify(notebook: str | Path, study: str | Path, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Check what :func:`render` would be given, and name the report that it would make; nothing is run or written.
+
+    Returns
+    -------
+    tuple
+        File name of the newest page of its kind, and the values as the notebook takes them.
+
+    Raises
+    ------
+    ParameterError, StudyError
+        As :func:`render`.
+    """
+    plan = _plan(Path(notebook), Path(study), parameters, Path(), RunOptions())
+    return plan.latest.name, dict(plan.given)
+
+
 # --- before -----------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,6 @@
+class Comparison:
+    pass
+
+
+def compare(*a, **k):
+    pass
