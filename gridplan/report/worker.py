@@ -70,7 +70,7 @@ def _execute(job: dict[str, Any], config: Config) -> None:
 def _transport(sockets: str) -> Config:
     """Use sockets in the file system where there are such: no port that two runs could take at once or that others can reach.
 
-    Their place is named: left to itself, jupyter_client puts them into the notebook's folder under names that all runs there share.
+    Their place is named: left to itself, jupyter_client puts them into the notebook's folder under names that all runs share.
     """
     file = Path(sockets, "kernel.json")
     if os.name == "posix" and len(sockets) + SOCKET_NAME < SOCKET_PATH:
