@@ -183,9 +183,9 @@ def _history(summary: Summary, result: Result, mine: Sequence[history.Past]) -> 
     shown = list(reversed(mine))[:SHOWN]
     rows = [
         [
-            plain(compose.moment(p.started)),
+            ("keep", compose.moment(p.started)),
             ("", mark(KINDS[p.outcome], p.outcome)),
-            ("", _files(summary, p)),
+            ("keep", _files(summary, p)),
             plain(_cut(p.message)),
         ]
         for p in shown
@@ -219,9 +219,9 @@ def _others(sheet: Composer, summary: Summary, past: Sequence[history.Past]) -> 
         rows.append(
             [
                 plain(name),
-                plain(compose.moment(p.started)),
+                ("keep", compose.moment(p.started)),
                 ("", mark(KINDS[p.outcome], p.outcome)),
-                ("", _files(summary, p)),
+                ("keep", _files(summary, p)),
                 plain(_cut(p.message)),
             ]
         )

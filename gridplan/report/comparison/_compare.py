@@ -54,20 +54,17 @@ class Differences:
 
     def words(self) -> str:
         """Say how much changed."""
-        moved = int((self.key_figures["change_words"] != "no change").sum()) if len(self.key_figures) else 0
-        figures = (
-            f"{moved} of {len(self.key_figures)} key figures changed."
-            if len(self.key_figures)
-            else "No key figures are on record."
-        )
+        known = len(self.key_figures)
+        moved = int((self.key_figures["change_words"] != "no change").sum()) if known else 0
+        figures = f"{moved} of {known} key figures changed." if known else "No key figures are on record."
         files = int((self.inputs["standing"] != "same").sum())
         counts = {"input file": files, "parameter": len(self.parameters), "version": len(self.versions)}
         other = [_count(number, noun) for noun, number in counts.items() if number]
         between = f"{listed(other)} differ." if sum(counts.values()) != 1 else f"{listed(other)} differs."
-        plan = (
-            "" if self.roadmap is None else f" In the roadmap, {_count(len(self.roadmap), 'project')} moved, came in or fell out."
-        )
-        return f"{figures} {between if other else 'Inputs, parameters and versions are the same.'}{plan}"
+        said = [figures, between if other else "Inputs, parameters and versions are the same."]
+        if self.roadmap is not None:
+            said.append(f"In the roadmap, {_count(len(self.roadmap), 'project')} moved, came in or fell out.")
+        return " ".join(said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,7 +108,7 @@ def _roadmap(sheet: Composer, table: pd.DataFrame | None) -> None:
         sheet.text("The same projects start in the same years.")
         return
     for name, part in table.groupby("table", sort=False):
-        shown = part.drop(columns="table").dropna(axis=1, how="all")
+        shown = part.drop(columns="table")
         sheet.table(_table(f"roadmap-{name}", f"Projects that moved, came in or fell out: {name}", shown))
 
 
@@ -131,7 +131,8 @@ def _inputs(sheet: Composer, found: Differences) -> None:
     sheet.table(_table("input-files", "Files of the study that differ", changed, caption))
     for name, part in found.rows.groupby("table", sort=False):
         title = f"{name}: what differs, row by row"
-        sheet.table(_table(f"rows-{name}", title, part.drop(columns="table")))
+        shown = part.drop(columns=["table", *(c for c in ("row", "column") if not part[c].any())])
+        sheet.table(_table(f"rows-{name}", title, shown))
 
 
 def _table(name: str, title: str, frame: pd.DataFrame, caption: str = "") -> LinkTable:
@@ -188,7 +189,7 @@ def _drawn(output: nbformat.NotebookNode) -> tuple[Any, ...]:
 
 def _sentence(old: Mapping[str, Any], new: Mapping[str, Any], changed: list[str]) -> str:
     same = sum(name in old for name in new) - len(changed)
-    said = [f"{len(changed)} figures differ and are shown below; {same} are the same."]
+    said = [f"Figures that differ: {len(changed)}. Figures that are the same: {same}."]
     gone, fresh = [literal(n) for n in old if n not in new], [literal(n) for n in new if n not in old]
     said += [f"Only in the earlier run: {compose.listed(gone)}."] if gone else []
     said += [f"Only in the later run: {compose.listed(fresh)}."] if fresh else []
