@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -130,7 +131,7 @@ def read_manifest(files: Files) -> dict[str, Any]:
         with files.open(folders.MANIFEST) as stream:
             manifest = json.loads(stream.read(MANIFEST_BYTES))
         _ = {**manifest["outputs"]}, manifest["notebook"]["name"], manifest["study"]["name"]
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as fault:
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as fault:
         raise ReportError(
             f"{folders.MANIFEST} is missing or cannot be read ({fault}); what is there is no complete run"
         ) from fault
@@ -212,7 +213,7 @@ def _hash(files: Files, name: str) -> tuple[str, str]:
             digest = hashlib.sha256()
             while block := stream.read(1 << 20):
                 digest.update(block)
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as fault:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
         return str(fault), ""
     return "", digest.hexdigest()
 

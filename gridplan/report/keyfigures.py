@@ -57,7 +57,7 @@ def change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) ->
     """Return how much a number rose, in its unit; None where there are not two numbers."""
     if before is None or after is None or before["number"] is None or after["number"] is None:
         return None
-    return float(after["number"]) - float(before["number"])
+    return after["number"] - before["number"]
 
 
 def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

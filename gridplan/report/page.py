@@ -22,6 +22,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 PAIR = "pair"
 """Tag of a cell whose outputs stand side by side where there is room."""
 
+TEXT = "text"
+"""Class of a cell that stays on the left though it may look like a number."""
+
 HIDDEN_TAGS = {"report-hide", "explorer"}
 STATUS_WORDS = {"good": "good", "warn": "to watch", "bad": "to act on"}
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -272,7 +275,7 @@ def _finish_tables(soup: BeautifulSoup) -> None:
         for cell in table.find_all(["td", "th"]):
             if cell.name == "th" and not cell.get_text(strip=True):
                 cell.name = "td"
-            if cell.name == "td" and _is_number(cell.get_text(strip=True)):
+            if cell.name == "td" and TEXT not in _classes(cell) and _is_number(cell.get_text(strip=True)):
                 cell["class"] = [*_classes(cell), "number"] if "number" not in _classes(cell) else _classes(cell)
         _align_headers(table)
         attributes = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": _table_label(table, number)}

@@ -41,9 +41,11 @@ def page(summary: Summary, past: Sequence[history.Past]) -> str:
     summary
         How the last batch ended.
     past
-        Every run in the folder.
+        Every run that was in the folder when the batch had ended; those in `summary.removed` are gone since, and still what newer
+        ones are compared with.
     """
-    sheet = Composer(summary.title, (compose.now(), f"{len(past)} runs kept"), _origin())
+    kept = [p for p in past if p.folder not in summary.removed]
+    sheet = Composer(summary.title, (compose.now(), f"{len(kept)} runs kept"), _origin())
     sheet.text(_lead(summary))
     sheet.show(figures.Cards(list(_cards(summary))))
     sheet.text("## The last batch")
@@ -53,7 +55,7 @@ def page(summary: Summary, past: Sequence[history.Past]) -> str:
     sheet.text("## Reports")
     for result in summary.results:
         _report(sheet, summary, result, past)
-    _others(sheet, summary, past)
+    _others(sheet, summary, kept)
     return sheet.html()
 
 
@@ -125,7 +127,7 @@ def _report(sheet: Composer, summary: Summary, result: Result, past: Sequence[hi
     if newest is not None and newest.key_figures:
         sheet.table(_figures(result, newest, past))
     if mine:
-        sheet.table(_history(summary, result, mine))
+        sheet.table(_history(summary, result, [p for p in mine if p.folder not in summary.removed]))
 
 
 def _words(result: Result, newest: history.Past | None) -> str:

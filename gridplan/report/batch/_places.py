@@ -76,8 +76,10 @@ class Processes:
         try:
             while self._open and (item := self._jobs.get()) is not None:
                 number, job = item
-                if process is None or process.poll() is not None:
-                    process = self._running[place] = _start()
+                if process is not None and process.poll() is not None:
+                    _end(process)  # it was lost: nothing is left but what it held open
+                    process = None
+                process = self._running[place] = process or _start()
                 self._events.put(("start", number, f"process {process.pid}"))
                 self._events.put(("end", number, self._make(process, number, job)))
         except Exception as fault:  # noqa: BLE001 - told to the one who waits for the events

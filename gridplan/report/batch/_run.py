@@ -161,7 +161,6 @@ def _finish(batch: Batch, summary: Summary) -> Summary:
         mended = history.repair_latest(past, batch.out)
         notes.extend(f"the newest page {file.name} was not that of the newest run, and was replaced" for file in mended)
     removed = tuple(_retain(batch, past, notes))
-    past = [p for p in past if p.folder not in set(removed)]
     results = tuple(_with_figures(result, past) for result in summary.results)
     unreadable = [f"{p.folder.relative_to(batch.out).as_posix()}: {p.message}" for p in past if p.outcome == "unreadable"]
     summary = replace(summary, results=results, notes=(*notes, *unreadable), removed=removed, out=batch.out)

@@ -13,7 +13,7 @@ import pandas as pd
 from gridplan.report import compose
 from gridplan.report.comparison._read import Side
 from gridplan.report.compose import Cell, Composer, LinkTable, literal, mark, plain
-from gridplan.report.page import HIDDEN_TAGS, PLOTLY
+from gridplan.report.page import HIDDEN_TAGS, PLOTLY, TEXT
 
 if TYPE_CHECKING:
     from gridplan.report.comparison._compare import Differences
@@ -150,7 +150,7 @@ def _cell(column: str, value: Any) -> Cell:
         return "", mark(SIGNS[value], value)
     if column == "moved_yr":
         return "number", f"{value:+d}".replace("-", "−")
-    return ("number" if isinstance(value, int) else ""), escape(str(value))
+    return ("number" if isinstance(value, int) else TEXT), escape(str(value))
 
 
 # --- results ----------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+from python_calamine import CalamineError
 
 from gridplan.errors import ReportError
 from gridplan.report import archive, folders, history, inputs, provenance
@@ -71,7 +72,7 @@ def read_side(source: str | Path) -> Side:
         executed = f"{Path(manifest['notebook']['name']).stem}.ipynb"
         try:
             notebook = nbformat.reads(_content(files, executed).decode("utf-8"), as_version=4)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as fault:
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as fault:
             raise ReportError(f"{source}: {executed} cannot be read: {fault}") from fault
         results = {PurePosixPath(n).stem: _content(files, n) for n in names if n.startswith("csv/") and n.endswith(".csv")}
         kept = _unpacked(_content(files, inputs.FILE)) if inputs.FILE in names else None
@@ -113,7 +114,7 @@ def tables_in(name: str, content: bytes) -> dict[str, pd.DataFrame]:
     """
     try:
         return dict(_tables(PurePosixPath(name), content))
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zlib.error, zipfile.BadZipFile, pd.errors.ParserError):
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zlib.error, CalamineError, pd.errors.ParserError):
         return {}
 
 
