@@ -60,9 +60,8 @@ def in_a_batch(values: list[float], folder: Path) -> float:
     """Seconds of the batch, from reading its file to its index."""
     file = folder / "runs.toml"
     text = f'[batch]\nroot = "{Path.cwd().as_posix()}"\nout = "{(folder / "reports").as_posix()}"\nworkers = {CORES}\n'
-    file.write_text(
-        f'{text}[[run]]\nnotebook = "{NOTEBOOK.as_posix()}"\nstudy = "{STUDY.as_posix()}"\n[run.parameters]\nload_percent = {values}\n'
-    )
+    run = f'[[run]]\nnotebook = "{NOTEBOOK.as_posix()}"\nstudy = "{STUDY.as_posix()}"\n'
+    file.write_text(f"{text}{run}[run.parameters]\nload_percent = {values}\n")
     start = time.perf_counter()
     summary = batch.run(batch.read_runs(file))
     if summary.exit_code:
@@ -83,9 +82,7 @@ def main(reports: int) -> None:
     print(f"kernel starts    {starts:7.1f} s in all")
     print(f"batch            {took:7.1f} s")
     print(f"allowed          {allowed:7.1f} s = {ALLOWED} x compute / {CORES} + starts / {CORES}")
-    print(
-        f"ratio            {(took - starts / CORES) / (sum(compute) / CORES):7.2f} of the compute, kernel starts apart ({ALLOWED} allowed)"
-    )
+    print(f"ratio            {ratio:7.2f} of the compute, kernel starts apart ({ALLOWED} allowed)")
 
 
 if __name__ == "__main__":

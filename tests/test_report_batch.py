@@ -52,7 +52,8 @@ def problems(place: Path, text: str) -> str:
 
 def test_lists_are_taken_apart_into_single_runs(place, small_study):
     small_study(place / "data" / "other")
-    text = '[[run]]\nnotebook = "batch-run"\nstudy = ["data/study", "data/other"]\nretries = 3\n[run.parameters]\nload_mw = [10, 20.0]\n'
+    text = '[[run]]\nnotebook = "batch-run"\nstudy = ["data/study", "data/other"]\nretries = 3\n'
+    text += "[run.parameters]\nload_mw = [10, 20.0]\n"
     asked = batch.read_runs(written(place, f"[batch]\nkeep = 2\ntimeout_s = 9\n{text}"))
     assert [job.name for job in asked.jobs] == [
         "batch-run-study-load_mw-10",
