@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -151,34 +152,18 @@ def _cut(text: str) -> str:
 def _figures(result: Result, newest: history.Past, past: Sequence[history.Past]) -> LinkTable:
     before = history.previous(past, newest)
     table = keyfigures.changes(before.key_figures if before else [], newest.key_figures)
-    rows = [
-        [
-            plain(r.key_figure),
-            ("number", r.now),
-            ("number", r.last),
-            ("number", r.change_words),
-            plain(r.unit),
-            ("", _standing(r)),
-        ]
-        for r in table.itertuples()
-    ]
-    caption = (
-        f"Compared with the run of {compose.moment(before.started)} UTC."
-        if before
-        else "The first complete run: nothing to compare with."
-    )
-    head = ("Key figure", "Now", "Run before", "Change", "Unit", "Standing")
-    name = f"key-figures-{result.job.name}"
+    rows = [_figure_row(r, before is not None) for r in table.to_dict("records")]
+    told = f"Compared with the run of {compose.moment(before.started)} UTC." if before else "The first complete run."
+    head = ("Key figure", "Now", *(("Run before", "Change") if before else ()), "Unit", "Standing")
     data = table[["key_figure", "unit", "number_now", "number_before", "change", "status"]]
-    return LinkTable(name, f"Key figures of {result.job.name}", head, rows, data, caption)
+    return LinkTable(f"key-figures-{result.job.name}", f"Key figures of {result.job.name}", head, rows, data, told)
 
 
-def _standing(row: object) -> str:
-    return (
-        mark(row.status, {"good": "good", "warn": "to watch", "bad": "to act on"}[row.status])
-        if row.status in {"good", "warn", "bad"}
-        else ""
-    )
+def _figure_row(row: Mapping[str, Any], compared: bool) -> list[Cell]:
+    words = {"good": "good", "warn": "to watch", "bad": "to act on"}
+    standing = mark(row["status"], words[row["status"]]) if row["status"] in words else ""
+    changes = [compose.number(row["last"]), compose.number(row["change_words"])] if compared else []
+    return [plain(row["key_figure"]), compose.number(row["now"]), *changes, plain(row["unit"]), ("", standing)]
 
 
 def _history(summary: Summary, result: Result, mine: Sequence[history.Past]) -> LinkTable:
