@@ -375,7 +375,7 @@ def no_kernel(monkeypatch):
     def refuse(*_args, **_kwargs):
         pytest.fail("a process was started")
 
-    monkeypatch.setattr("gridplan.report.runner.subprocess.Popen", refuse)
+    monkeypatch.setattr("gridplan.report.processes.subprocess.Popen", refuse)
 
 
 def test_a_run_with_changed_parameters_says_so_and_leaves_the_newest_page_alone(project, published):

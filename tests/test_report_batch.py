@@ -402,13 +402,13 @@ def test_no_scheduler_is_told(place, tmp_path, monkeypatch):
         batch.run(batch.read_runs(written(place, RUN), out=tmp_path), batch.Options(scheduler="tcp://127.0.0.1:9"))
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # distributed leaves a socket to the garbage collector
 def test_runs_on_a_cluster_end_as_in_processes(place, tmp_path):
     from distributed import LocalCluster
 
     text = '[[run]]\nnotebook = "batch-run"\nstudy = "data/study"\n[run.parameters]\nhow = "fine"\n'
     seen = []
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50) as cluster:
         options = batch.Options(scheduler=cluster.scheduler_address, on_event=lambda kind, *_: seen.append(kind))
         summary = batch.run(batch.read_runs(written(place, text), out=tmp_path), options)
     assert [(r.outcome, r.attempts) for r in summary.results] == [("complete", 1)]

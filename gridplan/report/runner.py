@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,12 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gridplan.errors import ParameterError, Problem, ReportError, StudyError, suggest
-from gridplan.report import folders, inputs, keyfigures, pdf, provenance
+from gridplan.report import folders, inputs, keyfigures, pdf, processes, provenance
 from gridplan.report.exporter import PageExporter
 from gridplan.report.parameters import STUDY, TAG, Parameter, gather, read_notebook, read_parameters
 
@@ -304,19 +302,9 @@ def _injected(plan: _Plan) -> nbformat.NotebookNode:
 def _drive(job: dict[str, Any], log: Any, on_cell: Callable[[int, int], None]) -> dict[str, Any]:
     """Start a worker, follow its events, and see that neither it nor its kernel outlives this call."""
     environment = {**os.environ, "GRIDPLAN_REPORT": "1", "PYTHONUNBUFFERED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    apart = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    worker = subprocess.Popen(  # noqa: S603 - this interpreter and a file of this package
-        [sys.executable, "-P", str(_WORKER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env=environment,
-        text=True,
-        encoding="utf-8",
-        **apart,
-    )
+    worker = processes.start([str(_WORKER)], errors=log, environment=environment)
     limit = job["timeout_s"]
-    backstop = threading.Timer(limit + GRACE_S, _kill_tree, [worker.pid]) if limit is not None else None
+    backstop = threading.Timer(limit + GRACE_S, processes.kill_tree, [worker.pid]) if limit is not None else None
     try:
         if backstop:
             backstop.start()
@@ -328,7 +316,7 @@ def _drive(job: dict[str, Any], log: Any, on_cell: Callable[[int, int], None]) -
     finally:
         if backstop:
             backstop.cancel()
-        _end(worker)
+        processes.end(worker)
 
 
 def _follow(worker: subprocess.Popen[str], on_cell: Callable[[int, int], None]) -> dict[str, Any]:
@@ -347,26 +335,6 @@ def _follow(worker: subprocess.Popen[str], on_cell: Callable[[int, int], None]) 
 
 def _no_word(worker: subprocess.Popen[str]) -> dict[str, Any]:
     return {"failed": "worker", "ename": "WorkerEnded", "evalue": f"exit code {worker.wait()}", "traceback": []}
-
-
-def _end(worker: subprocess.Popen[str]) -> None:
-    """Let a worker end by itself and its kernel with it, as it does when its input closes; then end what is left."""
-    with contextlib.suppress(BrokenPipeError):  # it has ended already
-        worker.stdin.close()
-    try:
-        worker.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        _kill_tree(worker.pid)
-        worker.wait()
-    worker.stdout.close()
-
-
-def _kill_tree(pid: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        worker = psutil.Process(pid)
-        for process in [*worker.children(recursive=True), worker]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
 
 
 @contextlib.contextmanager

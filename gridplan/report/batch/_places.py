@@ -5,19 +5,15 @@ An event is (kind, job number, content): ``start`` with the place, ``cell`` with
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import psutil
-
 from gridplan.errors import ReportError
+from gridplan.report import processes
 from gridplan.report.batch import _job
 from gridplan.report.runner import GRACE_S
 
@@ -59,14 +55,16 @@ class Processes:
             thread.start()
 
     def submit(self, number: int, job: Mapping[str, Any]) -> None:
+        """Take a job for the next process that is free."""
         self._jobs.put((number, job))
 
     def close(self) -> None:
+        """End every process, its kernel with it."""
         self._open = False
         for _ in self._threads:
             self._jobs.put(None)
         for process in list(self._running.values()):
-            _end(process)
+            processes.end(process)
         for thread in self._threads:
             thread.join(timeout=10)
 
@@ -77,7 +75,7 @@ class Processes:
             while self._open and (item := self._jobs.get()) is not None:
                 number, job = item
                 if process is not None and process.poll() is not None:
-                    _end(process)  # it was lost: nothing is left but what it held open
+                    processes.end(process)  # it was lost: nothing is left but what it held open
                     process = None
                 process = self._running[place] = process or _start()
                 self._events.put(("start", number, f"process {process.pid}"))
@@ -86,14 +84,14 @@ class Processes:
             self._events.put(("broken", -1, f"{type(fault).__name__}: {fault}"))
         finally:
             if process is not None:
-                _end(process)
+                processes.end(process)
 
     def _make(self, process: subprocess.Popen[str], number: int, job: Mapping[str, Any]) -> dict[str, Any]:
         limit, late = job["choices"]["timeout_s"], threading.Event()
 
         def stop() -> None:
             late.set()
-            _kill(process.pid)
+            processes.kill_tree(process.pid)
 
         watch = threading.Timer(limit + GRACE_S + PAGE_S, stop) if limit is not None else None
         try:
@@ -122,36 +120,7 @@ class Processes:
 
 
 def _start() -> subprocess.Popen[str]:
-    apart = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-        [sys.executable, "-P", "-c", f"from {_job.__name__} import main; main()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        **apart,
-    )
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Let a process end by itself, as it does when its input closes; then end what is left."""
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        _kill(process.pid)
-        process.wait()
-    with contextlib.suppress(OSError, ValueError):
-        process.stdout.close()
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for one in [*process.children(recursive=True), process]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
+    return processes.start(["-c", f"from {_job.__name__} import main; main()"])
 
 
 class Cluster:
@@ -184,10 +153,12 @@ class Cluster:
         self._futures: dict[int, Any] = {}
 
     def submit(self, number: int, job: Mapping[str, Any]) -> None:
+        """Send a job to the cluster."""
         self._futures[number] = future = self._client.submit(_on_worker, self.TOPIC, number, dict(job), pure=False, retries=0)
         future.add_done_callback(lambda done: self._events.put(("end", number, _answer(done))))
 
     def close(self) -> None:
+        """Take back what has not begun; what runs on a worker goes on until its time limit."""
         self._client.unsubscribe_topic(self.TOPIC)
         for future in self._futures.values():
             if not future.done():
