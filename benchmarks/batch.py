@@ -4,8 +4,10 @@ Run with ``python benchmarks/batch.py [REPORTS]`` from the root of the repositor
 
 Bare compute is the code of the notebook in a fresh Python process with IPython's shell and without kernel, papermill or page; it
 includes importing what the notebook imports. The batch may take 1.3 times half their sum, plus half of the kernel starts.
+Posix only.
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,12 @@ print(time.perf_counter() - start)
 """
 
 
+def cpu() -> float:
+    """Seconds of processor that the processes started here have used and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def bare(value: float) -> float:
     """Seconds of the notebook's code alone."""
     arguments = [str(NOTEBOOK.resolve()), str(STUDY.resolve()), str(value)]
@@ -72,9 +80,12 @@ def in_a_batch(values: list[float], folder: Path) -> float:
 def main(reports: int) -> None:
     values = [90.0 + n for n in range(reports)]
     starts = sum(kernel_start() for _ in range(3)) / 3 * reports
+    before = cpu()
     compute = [bare(value) for value in values]
+    between = cpu()
     with tempfile.TemporaryDirectory() as folder:
         took = in_a_batch(values, Path(folder))
+    after = cpu()
     allowed = ALLOWED * sum(compute) / CORES + starts / CORES
     ratio = (took - starts / CORES) / (sum(compute) / CORES)
     print(f"{reports} reports of {NOTEBOOK.stem}, {CORES} processes")
@@ -83,6 +94,9 @@ def main(reports: int) -> None:
     print(f"batch            {took:7.1f} s")
     print(f"allowed          {allowed:7.1f} s = {ALLOWED} x compute / {CORES} + starts / {CORES}")
     print(f"ratio            {ratio:7.2f} of the compute, kernel starts apart ({ALLOWED} allowed)")
+    print(
+        f"processor        {after - between:7.1f} s in the batch, {between - before:.1f} s bare: what a busy machine still tells"
+    )
 
 
 if __name__ == "__main__":

@@ -264,10 +264,11 @@ def _part_folder(plan: _Plan) -> Iterator[Path]:
 
 def _inputs(plan: _Plan, part: Path) -> dict[str, Any]:
     """Hash what the run reads, and keep a copy of it if that is wanted."""
-    facts = provenance.inputs(plan.notebook, plan.study)
+    paths = provenance.study_paths(plan.study)
+    facts = provenance.inputs(plan.notebook, plan.study, paths=paths)
     if not plan.options.keep_inputs:
         return facts
-    kept = inputs.keep(part / inputs.FILE, provenance.study_paths(plan.study), facts["study"]["files"])
+    kept = inputs.keep(part / inputs.FILE, paths, facts["study"]["files"])
     return {**facts, "kept_inputs": {"file": inputs.FILE, "sha256": provenance.sha256(kept)}}
 
 
