@@ -4,6 +4,9 @@ import dataclasses
 import signal
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandapower as pp
@@ -13,7 +16,7 @@ from typer.testing import CliRunner
 
 from gridplan import __version__, cli, network
 from gridplan import report as report_module
-from gridplan.errors import ParameterError
+from gridplan.errors import ParameterError, ReportError
 from gridplan.study import read_study
 
 
@@ -273,6 +276,90 @@ def test_a_run_that_is_stopped_says_so(run, notebooks, monkeypatch, request, num
     assert (done.exit_code, cleared) == (130, [True])
     assert done.stderr == "Stopped; nothing was published.\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+# --- batch, archive, verify, compare --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """A ``runs.toml`` of one run, and the batch that it gives, which runs nothing."""
+    from gridplan.report import batch
+
+    job = batch.Job("a.html", tmp_path / "a.ipynb", tmp_path / "study", {}, {})
+    found = batch.Batch(tmp_path / "runs.toml", "T", tmp_path / "out", 2, (job,))
+    monkeypatch.setattr(batch, "read_runs", lambda file, out: replace(found, file=file, out=out or found.out))
+    return found
+
+
+def ended(asked, **given):
+    from gridplan.report import batch
+
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    result = batch.Result(asked.jobs[0], **{"attempts": 1, "seconds": 2.0, **given})
+    return batch.Summary("T", now, now, (result,), index=asked.out / "index.html", file=asked.out / "batch.json", out=asked.out)
+
+
+def test_a_batch_tells_how_its_runs_ended_and_exits_accordingly(run, asked, monkeypatch):
+    from gridplan.report import batch
+
+    given = {}
+    failed = {"outcome": "failed", "fault": "cell", "message": "it raised \x1b[31m"}
+
+    def make(found, options):
+        given.update(out=found.out, workers=options.workers, scheduler=options.scheduler, wait_s=options.wait_s)
+        result = ended(asked, **failed).results[0]
+        for kind, content in (("start", "process 1"), ("cell", (1, 2)), ("retry", "lost"), ("end", result)):
+            options.on_event(kind, asked.jobs[0], content)
+        return ended(asked, **failed)
+
+    monkeypatch.setattr(batch, "run", make)
+    done = run("batch", "runs.toml", "--workers", "3", "--wait", "5", "--scheduler", "tcp://x:1", "--out", "o")
+    assert done.exit_code == batch.FAILED
+    assert given == {"out": Path("o"), "workers": 3, "scheduler": "tcp://x:1", "wait_s": 5.0}
+    assert "failed    a, 2 s: the notebook raised an error" in done.stderr
+    assert "it raised \\x1b[31m" in done.stderr
+    assert "0 of 1 runs complete" in done.stderr
+    assert done.stdout.strip().endswith("index.html")
+    monkeypatch.setattr(batch, "run", lambda *_: ended(asked))
+    assert run("batch", "runs.toml").exit_code == 0
+
+
+@pytest.mark.parametrize(("fault", "code"), [("batch", 3), ("write", 1), ("", 1)])
+def test_a_batch_that_cannot_start_says_why(run, asked, monkeypatch, fault, code):
+    from gridplan.report import batch
+
+    def refuse(*_):
+        raise ReportError("it cannot", fault=fault)
+
+    monkeypatch.setattr(batch, "run", refuse)
+    done = run("batch", "runs.toml")
+    assert (done.exit_code, done.stderr.strip()) == (code, "it cannot")
+
+
+def test_a_batch_is_checked_without_running(run, asked, monkeypatch):
+    done = run("batch", "runs.toml", "--check")
+    assert (done.exit_code, done.stdout.strip()) == (0, "a")
+
+
+def test_an_archive_is_made_and_verified(run, two_runs, tmp_path):
+    target = tmp_path / "a.zip"
+    assert run("archive", two_runs[0].folder, "--out", target).stdout.strip() == str(target)
+    done = run("verify", target)
+    assert done.exit_code == 0
+    assert "Nothing was changed." in done.stdout
+    with zipfile.ZipFile(target, "a") as file:
+        file.writestr("../evil", "")
+    done = run("verify", target)
+    assert done.exit_code == 1
+    assert "../evil: has a name that leads out of the folder" in done.stdout
+
+
+def test_two_runs_are_compared(run, two_runs, tmp_path):
+    done = run("compare", two_runs[0].folder, two_runs[1].folder, "--out", tmp_path)
+    assert done.exit_code == 0
+    assert "2 of 3 key figures changed." in done.stdout
+    assert Path(done.stdout.splitlines()[-1]).is_file()
 
 
 def test_the_dictionary_is_printed_as_the_committed_page(run):

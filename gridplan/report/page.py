@@ -19,6 +19,15 @@ from gridplan.report import sanitise
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PAIR = "pair"
+"""Tag of a cell whose outputs stand side by side where there is room."""
+
+MISSING = {"", "–", "nan", "NaN", "None"}
+LONG_NAME = re.compile(r"\S{23}")
+
+TEXT = "text"
+"""Class of a cell that stays on the left though it may look like a number."""
+
 HIDDEN_TAGS = {"report-hide", "explorer"}
 STATUS_WORDS = {"good": "good", "warn": "to watch", "bad": "to act on"}
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -89,7 +98,8 @@ def _cell(cell: nbformat.NotebookNode, page: Page) -> str:
     if cell.cell_type == "markdown":
         return f'<div class="prose">{sanitise.markdown(cell.source, cell.get("attachments"))}</div>'
     if cell.cell_type == "code":
-        return "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        shown = "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        return f'<div class="pair">{shown}</div>' if PAIR in cell.metadata.get("tags", []) else shown
     return ""
 
 
@@ -263,16 +273,42 @@ def _anchor_headings(soup: BeautifulSoup) -> list[Heading]:
 
 
 def _finish_tables(soup: BeautifulSoup) -> None:
-    """Let wide tables scroll inside themselves, set numbers right, and leave no header cell empty."""
+    """Let wide tables scroll inside themselves, set numbers right, let long names break, and leave no header cell empty."""
     for number, table in enumerate(soup.find_all("table"), 1):
-        for cell in table.find_all(["td", "th"]):
-            if cell.name == "th" and not cell.get_text(strip=True):
+        for cell in table.find_all("th"):
+            if not cell.get_text(strip=True):
                 cell.name = "td"
-            if cell.name == "td" and _is_number(cell.get_text(strip=True)):
-                cell["class"] = [*_classes(cell), "number"] if "number" not in _classes(cell) else _classes(cell)
+        for column in _columns(table):
+            _align_numbers(column)
         _align_headers(table)
+        _let_names_break(soup, table)
         attributes = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": _table_label(table, number)}
         table.wrap(soup.new_tag("div", attrs=attributes))
+
+
+def _columns(table: Tag) -> list[list[Tag]]:
+    """Return the cells of the body column by column; none where cells span several."""
+    if table.select_one("td[colspan], td[rowspan], th[rowspan]") is not None:
+        return [[cell] for cell in table.select("tbody td")]
+    rows = [row.find_all(["td", "th"]) for row in table.select("tbody > tr")]
+    return [[row[n] for row in rows if n < len(row)] for n in range(max(map(len, rows), default=0))]
+
+
+def _align_numbers(column: Sequence[Tag]) -> None:
+    """Mark the cells of a column that holds numbers and nothing else as numbers."""
+    cells = [cell for cell in column if cell.name == "td" and TEXT not in _classes(cell)]
+    filled = [cell for cell in cells if cell.get_text(strip=True) not in MISSING]
+    if filled and all(_is_number(cell.get_text(strip=True)) for cell in filled):
+        for cell in cells:
+            cell["class"] = list(dict.fromkeys([*_classes(cell), "number"]))
+
+
+def _let_names_break(soup: BeautifulSoup, table: Tag) -> None:
+    """Let names such as those of files break at their signs, so that no column is as wide as its longest name."""
+    for text in table.find_all(string=LONG_NAME):
+        parts = re.split(r"(?<=[_./:,;-])(?=\w)", str(text))
+        pieces = [piece for part in parts for piece in (part, soup.new_tag("wbr"))][:-1]
+        text.replace_with(*pieces)
 
 
 def _table_label(table: Tag, number: int) -> str:

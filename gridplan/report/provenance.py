@@ -29,7 +29,7 @@ SOFTWARE = ("gridplan", "pandapower", "pandas", "numpy", "scipy", "numba", "plot
 UNKNOWN = "not under version control"
 
 
-def inputs(notebook: Path, study: Path) -> dict[str, Any]:
+def inputs(notebook: Path, study: Path, *, paths: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """Hash what a run reads: the notebook and every file of the study.
 
     Parameters
@@ -39,6 +39,8 @@ def inputs(notebook: Path, study: Path) -> dict[str, Any]:
     study
         Study folder or workbook; hidden files of a folder are passed over. Files elsewhere that the study reads, such as its
         network, are hashed too.
+    paths
+        What :func:`study_paths` gives, where that is known already: reading a study takes a second or two.
 
     Returns
     -------
@@ -48,7 +50,11 @@ def inputs(notebook: Path, study: Path) -> dict[str, Any]:
     """
     return {
         "notebook": {"name": notebook.name, "sha256": sha256(notebook)},
-        "study": {"name": study.stem if study.is_file() else study.name, "path": shown_path(study), "files": _study_files(study)},
+        "study": {
+            "name": study.stem if study.is_file() else study.name,
+            "path": shown_path(study),
+            "files": _hashes(study_paths(study) if paths is None else paths),
+        },
         "code": commit(notebook.parent),
     }
 
@@ -59,7 +65,12 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _study_files(study: Path) -> list[dict[str, Any]]:
+def _hashes(paths: Mapping[str, Path]) -> list[dict[str, Any]]:
+    return [{"name": name, "sha256": sha256(f), "bytes": f.stat().st_size} for name, f in paths.items()]
+
+
+def study_paths(study: Path) -> dict[str, Path]:
+    """Return every file that a study holds or reads, by the name under which a report lists it."""
     root = study.parent if study.is_file() else study
     files = [study] if study.is_file() else sorted(f for f in study.rglob("*") if f.is_file())
     named = [(f.relative_to(root), f) for f in files]
@@ -67,8 +78,7 @@ def _study_files(study: Path) -> list[dict[str, Any]]:
         name.as_posix(): f for name, f in named if not any(part.startswith((".", "~$", "__pycache__")) for part in name.parts)
     }
     known = {f.resolve() for f in shown.values()}
-    outside = [(shown_path(f), f) for f in _read_by(study) if f.resolve() not in known]
-    return [{"name": name, "sha256": sha256(f), "bytes": f.stat().st_size} for name, f in [*shown.items(), *outside]]
+    return {**shown, **{shown_path(f): f for f in _read_by(study) if f.resolve() not in known}}
 
 
 def _read_by(study: Path) -> tuple[Path, ...]:
