@@ -1,0 +1,346 @@
+"""The tables of a portfolio as arrays: start years that are possible, money by start, needs by application, options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from gridplan.roadmap._choices import Choices
+from gridplan.roadmap._portfolio import ALL, Portfolio, applications, edges, parts
+
+Clause = tuple[tuple[int, ...], ...]  # ways, each the projects it takes
+NEVER = -1
+
+
+@dataclass(frozen=True)
+class Block:
+    """The options of one group in one area; option i asks for the needs `units[i]`."""
+
+    area: str
+    group: str
+    options: tuple[str, ...]
+    units: tuple[frozenset[int], ...]
+    benefit: np.ndarray  # option x year [kEUR]
+    kpis: dict[str, np.ndarray]  # option x year
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A resource by year: `use[p, s, t]` of a project started in s, and what there is of it; `carry` adds years up."""
+
+    kind: str
+    name: str
+    use: np.ndarray
+    amount: np.ndarray
+    carry: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A portfolio in arrays; projects and areas in order of their names, years from 0."""
+
+    choices: Choices
+    names: tuple[str, ...]
+    years: np.ndarray
+    factor: np.ndarray
+    steps: np.ndarray  # years from start to service
+    low: np.ndarray  # first and last possible start; low > high: impossible
+    high: np.ndarray
+    waits: tuple[tuple[int, int, int], ...]  # p starts at least so many years after q
+    mandatory: np.ndarray
+    sets: tuple[tuple[str, tuple[int, ...]], ...]
+    spend: np.ndarray  # project x start x year [kEUR]
+    opex: np.ndarray
+    cost: np.ndarray  # project x start, present value with residual [kEUR]
+    declared: np.ndarray  # project x start, present value [kEUR]
+    score: np.ndarray
+    limits: tuple[Limit, ...]
+    units: tuple[tuple[Clause, ...], ...]
+    ready: np.ndarray  # first year in which a unit can be met; number of years: never
+    blocks: tuple[Block, ...]
+    impossible: pd.DataFrame  # area, application, reason
+    needs: dict[tuple[str, str], int | None]  # unit of an application in an area, None: cannot run
+    targets: pd.DataFrame
+    why_not: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def horizon(self) -> int:
+        """Number of years."""
+        return len(self.years)
+
+    def starts(self, project: int) -> range:
+        """Possible starts of a project."""
+        return range(int(self.low[project]), int(self.high[project]) + 1)
+
+
+def build(given: Portfolio, choices: Choices) -> Model:
+    """Turn a portfolio into arrays."""
+    table = given.projects.sort_values("project", ignore_index=True)
+    names = tuple(table["project"])
+    at = {name: place for place, name in enumerate(names)}
+    years = np.array(choices.years)
+    factor = np.array([choices.factor(year) for year in years])
+    steps = np.ceil(table["duration_yr"].to_numpy(float) - 1e-9).astype(int)
+    waits = _waits(edges(given), at, table["duration_yr"].to_numpy(float), steps)
+    low, high, why_not = _windows(table, years, steps, waits)
+    spend, opex, residual = _money(table, choices, steps)
+    units, needs, impossible = _needs(given, at, low + steps, (low <= high), waits)
+    blocks = _blocks(given, needs, years)
+    ready = np.array([_ready(unit, np.where(low <= high, low + steps, len(years))) for unit in units], dtype=int)
+    return Model(
+        choices=choices,
+        names=names,
+        years=years,
+        factor=factor,
+        steps=steps,
+        low=low,
+        high=high,
+        waits=waits,
+        mandatory=table["mandatory"].fillna(False).to_numpy(bool),
+        sets=_sets(given.exclusions, at),
+        spend=spend,
+        opex=opex,
+        cost=(spend + opex) @ factor - residual * factor[-1],
+        declared=_declared(given.declared, at, years, steps) @ factor,
+        score=_scores(given.scores, at),
+        limits=_limits(given, table, choices, spend=spend, opex=opex),
+        units=units,
+        ready=ready,
+        blocks=blocks,
+        impossible=impossible,
+        needs=needs,
+        targets=given.targets[given.targets["year"].isin(years)].reset_index(drop=True),
+        why_not=why_not,
+    )
+
+
+def _waits(links: pd.DataFrame, at: dict[str, int], duration: np.ndarray, steps: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    """Return (project, other, years): the project starts at least so many years after the other."""
+    found = []
+    for row in links.itertuples():
+        one, other = at[row.project], at[row.after]
+        if row.waits == "delivery":
+            offset = steps[other] + int(np.ceil(row.lag_yr - 1e-9)) - steps[one]
+        else:
+            offset = int(np.ceil(duration[other] + row.lag_yr - 1e-9))
+        found.append((one, other, int(offset)))
+    return tuple(found)
+
+
+def _windows(
+    table: pd.DataFrame, years: np.ndarray, steps: np.ndarray, waits: tuple[tuple[int, int, int], ...]
+) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Return the first and last possible start of each project, and why there is none."""
+    first = table["earliest_year"].astype(float).fillna(years[0]).to_numpy(float)
+    last = table["latest_year"].astype(float).fillna(years[-1]).to_numpy(float)
+    low = np.maximum(first - years[0], 0).astype(int)
+    high = np.minimum(last - years[0], len(years) - 1 - steps).astype(int)
+    own, chain = low.copy(), {}
+    for _ in range(len(low)):
+        before = low.copy()
+        for one, other, offset in waits:
+            later = low[other] + offset if low[other] <= high[other] else len(years) + 1
+            if later > low[one]:
+                low[one], chain[one] = later, other
+        if (low == before).all():
+            break
+    why = {}
+    for one in np.flatnonzero(low > high):
+        if own[one] > high[one]:
+            limit = f"its latest start {last[one]:.0f}" if high[one] == last[one] - years[0] else f"the end of {years[-1]}"
+            why[int(one)] = f"its earliest start {years[0] + own[one]} and {steps[one]} years are past {limit}"
+        else:
+            why[int(one)] = f"it must wait for '{table['project'][chain[one]]}', which is delivered too late or never"
+    return low, high, why
+
+
+def _money(table: pd.DataFrame, choices: Choices, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return capital cost and running cost by project, start and year, and the value left after the last year."""
+    count, years = len(table), len(choices.years)
+    spend, opex, residual = np.zeros((count, years, years)), np.zeros((count, years, years)), np.zeros((count, years))
+    for p, row in enumerate(table.itertuples()):
+        shares = profile(row.spend_profile, row.duration_yr) * row.capex_keur
+        life = None if pd.isna(row.lifetime_yr) else int(np.ceil(row.lifetime_yr))
+        for s in range(years):
+            built = [s]
+            while choices.replace and life and built[-1] + steps[p] + life < years:
+                built.append(built[-1] + life)
+            for start in built:
+                kept = shares[: max(years - start, 0)]
+                spend[p, s, start : start + len(kept)] += kept
+            opex[p, s, min(s + steps[p], years) :] = row.opex_keur_per_yr
+            if choices.residual and life:
+                left = life - (years - built[-1] - steps[p])
+                residual[p, s] = row.capex_keur * min(max(left, 0), life) / life
+    return spend, opex, residual
+
+
+def profile(shares: str, duration_yr: float) -> np.ndarray:
+    """Return the shares of the capital cost by year from the start; even over the duration if none are given."""
+    if shares:
+        return np.array([float(part) for part in parts(shares)])
+    if duration_yr <= 1:
+        return np.ones(1)
+    whole = np.minimum(np.maximum(duration_yr - np.arange(int(np.ceil(duration_yr - 1e-9))), 0), 1)
+    return whole / whole.sum()
+
+
+def _declared(table: pd.DataFrame, at: dict[str, int], years: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    found = np.zeros((len(at), len(years), len(years)))
+    for name, part in table.groupby("project"):
+        value = _line(part["year"].to_numpy(), part["benefit_keur"].to_numpy(), years)
+        for s in range(len(years)):
+            service = min(s + steps[at[name]], len(years))
+            found[at[name], s, service:] = value[service:]
+    return found
+
+
+def _scores(table: pd.DataFrame, at: dict[str, int]) -> np.ndarray:
+    found = np.zeros(len(at))
+    found[[at[name] for name in table["project"]]] = table["score"].to_numpy(float)
+    return found
+
+
+def _sets(table: pd.DataFrame, at: dict[str, int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((name, tuple(sorted(at[p] for p in part["project"]))) for name, part in table.groupby("set"))
+
+
+def _limits(
+    given: Portfolio, table: pd.DataFrame, choices: Choices, *, spend: np.ndarray, opex: np.ndarray
+) -> tuple[Limit, ...]:
+    years, found = list(choices.years), []
+    budgets = given.budgets.assign(kind=given.budgets["kind"].replace("", "capex"))
+    for (kind, fund), part in budgets.groupby(["kind", "fund"]):
+        own = np.ones(len(table), bool) if fund == ALL else (table["fund"] == fund).to_numpy()
+        amount = part.set_index("year")["budget_keur"].reindex(years).fillna(0.0).to_numpy(float)
+        money = np.where(own[:, None, None], opex if kind == "opex" else spend, 0.0)
+        found.append(Limit(kind, fund, money, amount, carry=choices.carry_over and kind == "capex"))
+    for skill, part in given.staff_limits.groupby("skill"):
+        amount = part.set_index("year")["fte"].reindex(years).fillna(0.0).to_numpy(float)
+        found.append(Limit("staff", skill, _people(given.staff, skill, table, len(years)), amount))
+    return tuple(found)
+
+
+def _people(staff: pd.DataFrame, skill: str, table: pd.DataFrame, years: int) -> np.ndarray:
+    use = np.zeros((len(table), years, years))
+    at = {name: place for place, name in enumerate(table["project"])}
+    for row in staff[staff["skill"] == skill].itertuples():
+        p = at[row.project]
+        length = max(int(np.ceil(table["duration_yr"][p] - 1e-9)), 1)
+        shifts = range(length) if pd.isna(row.project_year) else [int(row.project_year) - 1]
+        for s in range(years):
+            for shift in shifts:
+                if s + shift < years:
+                    use[p, s, s + shift] += row.fte
+    return use
+
+
+def _needs(
+    given: Portfolio, at: dict[str, int], service: np.ndarray, possible: np.ndarray, waits: tuple[tuple[int, int, int], ...]
+) -> tuple[tuple[tuple[Clause, ...], ...], dict[tuple[str, str], int | None], pd.DataFrame]:
+    """Return the distinct sets of needs, which one an application has in an area, and what cannot run."""
+    before = _before(len(at), waits)
+    areas = sorted(set(given.benefits["area"]) | set(given.contributions["area"]) | set(given.closures["area"]) - {""})
+    gaps: dict[tuple[str, str], list] = {}
+    for key, part in given.closures.groupby(["area", "application", "kind", "item"], sort=True):
+        sets = {tuple(sorted({at[p] for p in way["project"]})) for number, way in part.groupby("way") if number > 0}
+        ways = tuple(sorted(sets))
+        for area in [key[0]] if key[0] else areas:
+            gaps.setdefault((area, key[1]), []).append((f"{key[2]} {key[3]}", ways))
+    units: dict[tuple[Clause, ...], int] = {(): 0}
+    needs: dict[tuple[str, str], int | None] = {}
+    bad = []
+    for (area, application), found in sorted(gaps.items()):
+        reasons = [_why(item, ways, possible, list(at)) for item, ways in found]
+        if any(reasons):
+            needs[area, application] = None
+            bad.append((area, application, "; ".join(dict.fromkeys(filter(None, reasons)))))
+            continue
+        clauses = _reduced([tuple(way for way in ways if possible[list(way)].all()) for _, ways in found], before)
+        needs[area, application] = units.setdefault(clauses, len(units))
+    return tuple(units), needs, pd.DataFrame(bad, columns=["area", "application", "reason"])
+
+
+def _why(item: str, ways: Clause, possible: np.ndarray, names: list[str]) -> str:
+    """Say why a need cannot be met; empty if it can."""
+    if not ways:
+        return f"no project closes {item}"
+    if any(possible[list(way)].all() for way in ways):
+        return ""
+    late = sorted({names[p] for way in ways for p in way if not possible[p]})
+    return f"{item} is closed only by what cannot be delivered in time: {', '.join(late)}"
+
+
+def _before(count: int, waits: tuple[tuple[int, int, int], ...]) -> list[frozenset[int]]:
+    """Return each project with everything that is delivered before it."""
+    found = [{p} for p in range(count)]
+    for _ in range(count):
+        sizes = [len(one) for one in found]
+        for one, other, _offset in waits:
+            found[one] |= found[other]
+        if sizes == [len(one) for one in found]:
+            break
+    return [frozenset(one) for one in found]
+
+
+def _reduced(clauses: list[Clause], before: list[frozenset[int]]) -> tuple[Clause, ...]:
+    """Leave out ways that contain another way, and clauses that another clause implies."""
+    short = {tuple(way for way in clause if not any(set(other) < set(way) for other in clause)) for clause in clauses}
+    whole = {clause: [frozenset().union(*(before[p] for p in way)) for way in clause] for clause in short}
+
+    def implied(clause: Clause, other: Clause) -> bool:
+        return all(any(set(way) <= full for way in clause) for full in whole[other])
+
+    kept: list[Clause] = []
+    ordered = sorted(short)
+    for place, clause in enumerate(ordered):
+        rest = kept + ordered[place + 1 :]
+        if not any(implied(clause, other) for other in rest):
+            kept.append(clause)
+    return tuple(kept)
+
+
+def _ready(unit: tuple[Clause, ...], service: np.ndarray) -> int:
+    """Return the year from which a unit is met, when projects are in service from the years given."""
+    return max((min(max(service[p] for p in way) for way in clause) for clause in unit), default=0)
+
+
+def _line(known: np.ndarray, values: np.ndarray, years: np.ndarray) -> np.ndarray:
+    order = np.argsort(known)
+    return np.interp(years, known[order], values[order])
+
+
+def _blocks(given: Portfolio, needs: dict[tuple[str, str], int | None], years: np.ndarray) -> tuple[Block, ...]:
+    kpis = given.kpis
+    joined = pd.concat([given.benefits, given.contributions]) if len(given.contributions) else given.benefits
+    found = []
+    for (area, group), part in joined.groupby(["area", "group"]):
+        options, units, benefit, levels = [], [], [], {kpi: [] for kpi in kpis}
+        for option, rows in part.groupby("option"):
+            asked = [needs.get((area, name), 0) for name in applications(option)]
+            if any(unit is None for unit in asked):
+                continue
+            options.append(option)
+            units.append(frozenset(unit for unit in asked if unit))
+            benefit.append(_series(rows, "benefit_keur", years))
+            for kpi in kpis:
+                levels[kpi].append(_series(rows, kpi, years))
+        order = sorted(range(len(options)), key=lambda i: (len(applications(options[i])), options[i]))
+        found.append(
+            Block(
+                area,
+                group,
+                tuple(options[i] for i in order),
+                tuple(units[i] for i in order),
+                np.array([benefit[i] for i in order]),
+                {kpi: np.array([levels[kpi][i] for i in order]) for kpi in kpis},
+            )
+        )
+    return tuple(found)
+
+
+def _series(rows: pd.DataFrame, column: str, years: np.ndarray) -> np.ndarray:
+    known = rows[["year", column]].dropna()
+    return _line(known["year"].to_numpy(), known[column].to_numpy(float), years) if len(known) else np.zeros(len(years))
