@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from gridplan.roadmap._choices import Choices
 from gridplan.roadmap._portfolio import ALL, Portfolio, applications, edges, parts
+from gridplan.roadmap._windows import Limit, Times, affordable, before, windows
 
 Clause = tuple[tuple[int, ...], ...]  # ways, each the projects it takes
 NEVER = -1
@@ -22,19 +25,43 @@ class Block:
     group: str
     options: tuple[str, ...]
     units: tuple[frozenset[int], ...]
+    ready: np.ndarray  # first year in which an option can run; number of years: never
     benefit: np.ndarray  # option x year [kEUR]
     kpis: dict[str, np.ndarray]  # option x year
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A resource by year: `use[p, s, t]` of a project started in s, and what there is of it; `carry` adds years up."""
+class Asks:
+    """Units of needs, and when they can be met."""
 
-    kind: str
-    name: str
-    use: np.ndarray
-    amount: np.ndarray
-    carry: bool = False
+    units: tuple[tuple[Clause, ...], ...]
+    chain: list[frozenset[int]]
+    times: Times
+    limits: tuple[Limit, ...]
+
+    @cached_property
+    def certain(self) -> list[frozenset[int]]:
+        """Projects without which a unit cannot be met, with those before them."""
+        return [self._whole(p for clause in unit if len(clause) == 1 for p in clause[0]) for unit in self.units]
+
+    @cached_property
+    def ready(self) -> list[int]:
+        """First year in which each unit can be met."""
+        return [max([self._first(own), *map(self._any, unit)]) for own, unit in zip(self.certain, self.units, strict=True)]
+
+    def earliest(self, units: Iterable[int]) -> int:
+        """Return the first year in which units can be met together."""
+        together = self._first(frozenset().union(*(self.certain[u] for u in units)))
+        return max([together, *(self.ready[u] for u in units)])
+
+    def _any(self, clause: Clause) -> int:
+        return min(self._first(self._whole(way)) for way in clause)
+
+    def _whole(self, projects: Iterable[int]) -> frozenset[int]:
+        return frozenset().union(*(self.chain[p] for p in projects))
+
+    def _first(self, projects: frozenset[int]) -> int:
+        return affordable(projects, self.times, self.limits)
 
 
 @dataclass(frozen=True)
@@ -84,19 +111,21 @@ def build(given: Portfolio, choices: Choices) -> Model:
     factor = np.array([choices.factor(year) for year in years])
     steps = np.ceil(table["duration_yr"].to_numpy(float) - 1e-9).astype(int)
     waits = _waits(edges(given), at, table["duration_yr"].to_numpy(float), steps)
-    low, high, why_not = _windows(table, years, steps, waits)
     spend, opex, residual = _money(table, choices, steps)
-    units, needs, impossible = _needs(given, at, low + steps, (low <= high), waits)
-    blocks = _blocks(given, needs, years)
-    ready = np.array([_ready(unit, np.where(low <= high, low + steps, len(years))) for unit in units], dtype=int)
+    limits = _limits(given, table, choices, spend=spend, opex=opex)
+    times, why_not = windows(table, years, steps=steps, waits=waits, limits=limits)
+    chain = before(len(at), waits)
+    units, needs, impossible = _needs(given, at, possible=times.low <= times.high, chain=chain)
+    asks = Asks(units, chain, times, limits)
+    blocks = _blocks(given, needs, years, asks)
     return Model(
         choices=choices,
         names=names,
         years=years,
         factor=factor,
         steps=steps,
-        low=low,
-        high=high,
+        low=times.low,
+        high=times.high,
         waits=waits,
         mandatory=table["mandatory"].fillna(False).to_numpy(bool),
         sets=_sets(given.exclusions, at),
@@ -105,9 +134,9 @@ def build(given: Portfolio, choices: Choices) -> Model:
         cost=(spend + opex) @ factor - residual * factor[-1],
         declared=_declared(given.declared, at, years, steps) @ factor,
         score=_scores(given.scores, at),
-        limits=_limits(given, table, choices, spend=spend, opex=opex),
+        limits=limits,
         units=units,
-        ready=ready,
+        ready=np.array(asks.ready, dtype=int),
         blocks=blocks,
         impossible=impossible,
         needs=needs,
@@ -127,33 +156,6 @@ def _waits(links: pd.DataFrame, at: dict[str, int], duration: np.ndarray, steps:
             offset = int(np.ceil(duration[other] + row.lag_yr - 1e-9))
         found.append((one, other, int(offset)))
     return tuple(found)
-
-
-def _windows(
-    table: pd.DataFrame, years: np.ndarray, steps: np.ndarray, waits: tuple[tuple[int, int, int], ...]
-) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Return the first and last possible start of each project, and why there is none."""
-    first = table["earliest_year"].astype(float).fillna(years[0]).to_numpy(float)
-    last = table["latest_year"].astype(float).fillna(years[-1]).to_numpy(float)
-    low = np.maximum(first - years[0], 0).astype(int)
-    high = np.minimum(last - years[0], len(years) - 1 - steps).astype(int)
-    own, chain = low.copy(), {}
-    for _ in range(len(low)):
-        before = low.copy()
-        for one, other, offset in waits:
-            later = low[other] + offset if low[other] <= high[other] else len(years) + 1
-            if later > low[one]:
-                low[one], chain[one] = later, other
-        if (low == before).all():
-            break
-    why = {}
-    for one in np.flatnonzero(low > high):
-        if own[one] > high[one]:
-            limit = f"its latest start {last[one]:.0f}" if high[one] == last[one] - years[0] else f"the end of {years[-1]}"
-            why[int(one)] = f"its earliest start {years[0] + own[one]} and {steps[one]} years are past {limit}"
-        else:
-            why[int(one)] = f"it must wait for '{table['project'][chain[one]]}', which is delivered too late or never"
-    return low, high, why
 
 
 def _money(table: pd.DataFrame, choices: Choices, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -238,10 +240,9 @@ def _people(staff: pd.DataFrame, skill: str, table: pd.DataFrame, years: int) ->
 
 
 def _needs(
-    given: Portfolio, at: dict[str, int], service: np.ndarray, possible: np.ndarray, waits: tuple[tuple[int, int, int], ...]
+    given: Portfolio, at: dict[str, int], *, possible: np.ndarray, chain: list[frozenset[int]]
 ) -> tuple[tuple[tuple[Clause, ...], ...], dict[tuple[str, str], int | None], pd.DataFrame]:
     """Return the distinct sets of needs, which one an application has in an area, and what cannot run."""
-    before = _before(len(at), waits)
     areas = sorted(set(given.benefits["area"]) | set(given.contributions["area"]) | set(given.closures["area"]) - {""})
     gaps: dict[tuple[str, str], list] = {}
     for key, part in given.closures.groupby(["area", "application", "kind", "item"], sort=True):
@@ -258,7 +259,7 @@ def _needs(
             needs[area, application] = None
             bad.append((area, application, "; ".join(dict.fromkeys(filter(None, reasons)))))
             continue
-        clauses = _reduced([tuple(way for way in ways if possible[list(way)].all()) for _, ways in found], before)
+        clauses = _reduced([tuple(way for way in ways if possible[list(way)].all()) for _, ways in found], chain)
         needs[area, application] = units.setdefault(clauses, len(units))
     return tuple(units), needs, pd.DataFrame(bad, columns=["area", "application", "reason"])
 
@@ -273,22 +274,10 @@ def _why(item: str, ways: Clause, possible: np.ndarray, names: list[str]) -> str
     return f"{item} is closed only by what cannot be delivered in time: {', '.join(late)}"
 
 
-def _before(count: int, waits: tuple[tuple[int, int, int], ...]) -> list[frozenset[int]]:
-    """Return each project with everything that is delivered before it."""
-    found = [{p} for p in range(count)]
-    for _ in range(count):
-        sizes = [len(one) for one in found]
-        for one, other, _offset in waits:
-            found[one] |= found[other]
-        if sizes == [len(one) for one in found]:
-            break
-    return [frozenset(one) for one in found]
-
-
-def _reduced(clauses: list[Clause], before: list[frozenset[int]]) -> tuple[Clause, ...]:
+def _reduced(clauses: list[Clause], chain: list[frozenset[int]]) -> tuple[Clause, ...]:
     """Leave out ways that contain another way, and clauses that another clause implies."""
     short = {tuple(way for way in clause if not any(set(other) < set(way) for other in clause)) for clause in clauses}
-    whole = {clause: [frozenset().union(*(before[p] for p in way)) for way in clause] for clause in short}
+    whole = {clause: [frozenset().union(*(chain[p] for p in way)) for way in clause] for clause in short}
 
     def implied(clause: Clause, other: Clause) -> bool:
         return all(any(set(way) <= full for way in clause) for full in whole[other])
@@ -302,28 +291,25 @@ def _reduced(clauses: list[Clause], before: list[frozenset[int]]) -> tuple[Claus
     return tuple(kept)
 
 
-def _ready(unit: tuple[Clause, ...], service: np.ndarray) -> int:
-    """Return the year from which a unit is met, when projects are in service from the years given."""
-    return max((min(max(service[p] for p in way) for way in clause) for clause in unit), default=0)
-
-
 def _line(known: np.ndarray, values: np.ndarray, years: np.ndarray) -> np.ndarray:
     order = np.argsort(known)
     return np.interp(years, known[order], values[order])
 
 
-def _blocks(given: Portfolio, needs: dict[tuple[str, str], int | None], years: np.ndarray) -> tuple[Block, ...]:
+def _blocks(
+    given: Portfolio, needs: dict[tuple[str, str], int | None], years: np.ndarray, asks: Asks
+) -> tuple[Block, ...]:
     kpis = given.kpis
     joined = pd.concat([given.benefits, given.contributions]) if len(given.contributions) else given.benefits
     found = []
     for (area, group), part in joined.groupby(["area", "group"]):
-        options, units, benefit, levels = [], [], [], {kpi: [] for kpi in kpis}
+        options, wanted, benefit, levels = [], [], [], {kpi: [] for kpi in kpis}
         for option, rows in part.groupby("option"):
             asked = [needs.get((area, name), 0) for name in applications(option)]
             if any(unit is None for unit in asked):
                 continue
             options.append(option)
-            units.append(frozenset(unit for unit in asked if unit))
+            wanted.append(frozenset(unit for unit in asked if unit))
             benefit.append(_series(rows, "benefit_keur", years))
             for kpi in kpis:
                 levels[kpi].append(_series(rows, kpi, years))
@@ -333,7 +319,8 @@ def _blocks(given: Portfolio, needs: dict[tuple[str, str], int | None], years: n
                 area,
                 group,
                 tuple(options[i] for i in order),
-                tuple(units[i] for i in order),
+                tuple(wanted[i] for i in order),
+                np.array([asks.earliest(wanted[i]) for i in order], dtype=int),
                 np.array([benefit[i] for i in order]),
                 {kpi: np.array([levels[kpi][i] for i in order]) for kpi in kpis},
             )

@@ -1,9 +1,9 @@
 """The mixed-integer program: binary starts, continuous "in service" and options, budgets written on the starts.
 
 For a project p that may start in the years s: ``x[p,t] = x[p,t-1] + s[p,t-D]`` is its state in the year t, D years after the
-start. A unit of needs u is met as far as the projects that meet it are in service, ``y[u,t] <= x[p,t]``; where one of several ways
-is enough, ``y[u,t] <= sum of w[way,t]`` and ``w <= x``. Exactly one option runs in each block and year, ``sum of z = 1``, and
-those that ask for u together at most ``y[u,t]``.
+start. Exactly one option runs in each block and year, ``sum of z = 1``. All options that need p, through whichever of their
+applications, run together at most as far as p serves: ``sum of z over these options <= x[p,t]``; that is tighter than a row for
+each application. Where one of several ways meets a need, the sum of ``w[way,t]`` takes the place of x, and ``w <= x``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from gridplan.roadmap._model import NEVER, Model
+from gridplan.roadmap._model import NEVER, Clause, Model
 from gridplan.roadmap._objective import Weights
-from gridplan.roadmap._plan import unit_years
 
 INF = highspy.kHighsInf
 
@@ -38,7 +37,7 @@ class Program:
     names: dict[tuple, int] = field(default_factory=dict)  # rows that are asked for later
     start: dict[tuple[int, int], int] = field(default_factory=dict)
     state: dict[tuple[int, int], int] = field(default_factory=dict)
-    unit: dict[tuple[int, int], int] = field(default_factory=dict)
+    clause: dict[tuple[Clause, int], int] = field(default_factory=dict)
     way: dict[tuple[tuple[int, ...], int], int] = field(default_factory=dict)
     option: dict[tuple[int, int, int], int] = field(default_factory=dict)
 
@@ -72,7 +71,7 @@ def write(model: Model, *, whole_options: bool, lazy: Sequence[tuple[Weights, fl
     """Write the program; `lazy` are floors: objectives that must stay at a value or above."""
     program = Program(model, whole_options)
     _projects(program)
-    _units(program)
+    _clauses(program)
     _blocks(program)
     _waits(program)
     _limits(program)
@@ -100,33 +99,16 @@ def _projects(program: Program) -> None:
         program.row(terms, -INF, 1, ("set", name))
 
 
-def _units(program: Program) -> None:
+def _clauses(program: Program) -> None:
+    """Add a column for each need that one of several ways meets."""
     model = program.model
-    for u, unit in enumerate(model.units):
-        plain = [clause[0][0] for clause in unit if len(clause) == 1 and len(clause[0]) == 1]
-        for t in range(int(model.ready[u]), model.horizon):
-            if len(unit) == 1 and len(plain) == 1:
-                program.unit[u, t] = program.served(plain[0], t)
-                continue
-            if not unit:
-                continue
-            own = program.unit[u, t] = program.column()
-            for clause in unit:
-                _clause(program, own, clause, t)
-
-
-def _clause(program: Program, own: int, clause: tuple[tuple[int, ...], ...], t: int) -> None:
-    if len(clause) == 1:
-        for p in clause[0]:
-            program.row([(own, 1.0), (program.served(p, t), -1.0)], -INF, 0)
-        return
-    ways = []
-    for way in clause:
-        states = [program.served(p, t) for p in way]
-        if None in states:
-            continue
-        ways.append(states[0] if len(way) == 1 else _way(program, way, states, t))
-    program.row([(own, 1.0), *((column, -1.0) for column in ways)], -INF, 0)
+    for clause in sorted({clause for unit in model.units for clause in unit if len(clause) > 1}):
+        for t in range(model.horizon):
+            ways = [(way, [program.served(p, t) for p in way]) for way in clause]
+            open_now = [states[0] if len(way) == 1 else _way(program, way, states, t) for way, states in ways if None not in states]
+            if open_now:
+                own = program.clause[clause, t] = program.column()
+                program.row([(own, 1.0), *((column, -1.0) for column in open_now)], -INF, 0)
 
 
 def _way(program: Program, way: tuple[int, ...], states: list[int], t: int) -> int:
@@ -138,19 +120,31 @@ def _way(program: Program, way: tuple[int, ...], states: list[int], t: int) -> i
 
 
 def _blocks(program: Program) -> None:
+    """Add the options: one runs in each block and year, and those that need a project together at most as far as it serves."""
     model = program.model
     for b, block in enumerate(model.blocks):
-        ready = [max((int(model.ready[u]) for u in units), default=0) for units in block.units]
-        asked = sorted(frozenset().union(*block.units))
+        asked = _asked(model, block.units)
         for t in range(model.horizon):
-            open_now = [o for o in range(len(block.options)) if ready[o] <= t]
+            open_now = [o for o in range(len(block.options)) if block.ready[o] <= t]
             for o in open_now:
                 program.option[b, o, t] = program.column(whole=program.whole_options and len(open_now) > 1)
             program.row([(program.option[b, o, t], 1.0) for o in open_now], 1, 1)
-            for u in asked:
-                terms = [(program.option[b, o, t], 1.0) for o in open_now if u in block.units[o]]
+            for need, options in asked.items():
+                terms = [(program.option[b, o, t], 1.0) for o in options if (b, o, t) in program.option]
                 if terms:
-                    program.row([*terms, (program.unit[u, t], -1.0)], -INF, 0)
+                    column = program.served(need, t) if isinstance(need, int) else program.clause[need, t]
+                    program.row([*terms, (column, -1.0)], -INF, 0)
+
+
+def _asked(model: Model, wanted: Sequence[frozenset[int]]) -> dict[int | Clause, list[int]]:
+    """Return which options need each project or clause of several ways."""
+    found: dict[int | Clause, list[int]] = {}
+    for o, units in enumerate(wanted):
+        clauses = {clause for u in units for clause in model.units[u]}
+        needs = {p for clause in clauses if len(clause) == 1 for p in clause[0]} | {c for c in clauses if len(c) > 1}
+        for need in sorted(needs, key=str):
+            found.setdefault(need, []).append(o)
+    return found
 
 
 def _waits(program: Program) -> None:
@@ -197,15 +191,14 @@ def point(program: Program, starts: np.ndarray, options: list[np.ndarray]) -> np
     """Return the values of all columns of a plan."""
     model, found = program.model, np.zeros(len(program.cost))
     when = np.where(starts == NEVER, model.horizon + 1, starts + model.steps)
-    met = unit_years(model, starts)
     for (p, s), column in program.start.items():
         found[column] = starts[p] == s
     for (p, t), column in program.state.items():
         found[column] = when[p] <= t
     for (way, t), column in program.way.items():
         found[column] = max(when[p] for p in way) <= t
-    for (u, t), column in program.unit.items():
-        found[column] = met[u] <= t
+    for (clause, t), column in program.clause.items():
+        found[column] = min(max(when[p] for p in way) for way in clause) <= t
     for (b, o, t), column in program.option.items():
         found[column] = options[b][t] == o
     return found
