@@ -11,7 +11,7 @@ import pandas as pd
 
 from gridplan.roadmap._choices import Choices
 from gridplan.roadmap._portfolio import ALL, Portfolio, applications, edges, parts
-from gridplan.roadmap._windows import Limit, Times, affordable, before, windows
+from gridplan.roadmap._windows import Limit, Times, affordable, before, latest, windows
 
 Clause = tuple[tuple[int, ...], ...]  # ways, each the projects it takes
 NEVER = -1
@@ -75,13 +75,14 @@ class Model:
     steps: np.ndarray  # years from start to service
     low: np.ndarray  # first and last possible start; low > high: impossible
     high: np.ndarray
+    late: np.ndarray  # latest start that the table allows
     waits: tuple[tuple[int, int, int], ...]  # p starts at least so many years after q
     mandatory: np.ndarray
     sets: tuple[tuple[str, tuple[int, ...]], ...]
     spend: np.ndarray  # project x start x year [kEUR]
     opex: np.ndarray
     cost: np.ndarray  # project x start, present value with residual [kEUR]
-    declared: np.ndarray  # project x start, present value [kEUR]
+    gains: np.ndarray  # declared benefit, project x start x year [kEUR]
     score: np.ndarray
     limits: tuple[Limit, ...]
     units: tuple[tuple[Clause, ...], ...]
@@ -102,8 +103,8 @@ class Model:
         return range(int(self.low[project]), int(self.high[project]) + 1)
 
 
-def build(given: Portfolio, choices: Choices) -> Model:
-    """Turn a portfolio into arrays."""
+def build(given: Portfolio, choices: Choices, *, elastic: bool = False) -> Model:
+    """Turn a portfolio into arrays; an elastic one lets starts be as late as the plan allows and whatever the budgets are."""
     table = given.projects.sort_values("project", ignore_index=True)
     names = tuple(table["project"])
     at = {name: place for place, name in enumerate(names)}
@@ -113,10 +114,10 @@ def build(given: Portfolio, choices: Choices) -> Model:
     waits = _waits(edges(given), at, table["duration_yr"].to_numpy(float), steps)
     spend, opex, residual = _money(table, choices, steps)
     limits = _limits(given, table, choices, spend=spend, opex=opex)
-    times, why_not = windows(table, years, steps=steps, waits=waits, limits=limits)
+    times, why_not = windows(table, years, steps=steps, waits=waits, limits=() if elastic else limits, elastic=elastic)
     chain = before(len(at), waits)
     units, needs, impossible = _needs(given, at, possible=times.low <= times.high, chain=chain)
-    asks = Asks(units, chain, times, limits)
+    asks = Asks(units, chain, times, () if elastic else limits)
     blocks = _blocks(given, needs, years, asks)
     return Model(
         choices=choices,
@@ -126,13 +127,14 @@ def build(given: Portfolio, choices: Choices) -> Model:
         steps=steps,
         low=times.low,
         high=times.high,
+        late=latest(table, years),
         waits=waits,
         mandatory=table["mandatory"].fillna(False).to_numpy(bool),
         sets=_sets(given.exclusions, at),
         spend=spend,
         opex=opex,
         cost=(spend + opex) @ factor - residual * factor[-1],
-        declared=_declared(given.declared, at, years, steps) @ factor,
+        gains=_declared(given.declared, at, years, steps),
         score=_scores(given.scores, at),
         limits=limits,
         units=units,

@@ -28,9 +28,9 @@ def weights(model: Model, objective: str) -> Weights:
     idle = tuple(np.zeros_like(block.benefit) for block in model.blocks)
     worth = tuple(block.benefit * model.factor for block in model.blocks)
     if objective == "npv":
-        return Weights(model.declared - model.cost, worth)
+        return Weights(model.gains @ model.factor - model.cost, worth)
     if objective == "benefit":
-        return Weights(model.declared, worth)
+        return Weights(model.gains @ model.factor, worth)
     if objective == "cost":
         return Weights(-model.cost, idle)
     if objective == "score":

@@ -37,26 +37,31 @@ class Packed:
         order = np.asarray(order, dtype=np.int64)
         return _kernel.decode(order, len(order), self.mandatory, self.amount, self.times, self.waits, self.use, self.needs)
 
+    def extend(self, starts: np.ndarray, units: Sequence[int]) -> np.ndarray:
+        """Return the starts of a plan with units added to it as early as they fit; those that do not fit are left out."""
+        found, room = starts.copy(), self.amount.copy()
+        for p in np.flatnonzero(starts >= 0):
+            room -= self.use[:, p, starts[p], :]
+        for unit in units:
+            _kernel.meet(unit, found, room, self.times[0], self.times[1], self.waits, self.use, self.needs)
+        return found
+
     def worth(self, starts: np.ndarray) -> float:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.model.steps, self.needs, self.gain, self.blocks))
 
-    def improve(self, order: Sequence[int], tries: int, seed: int = 0) -> tuple[np.ndarray, float]:
-        """Return better starts and their value, from an order on."""
-        order = np.asarray(order, dtype=np.int64)
-        if not len(order):
-            starts = self.place(order)
-            return starts, self.worth(starts)
-        found = _kernel.anneal(
-            order, len(order), tries, seed, self.mandatory, self.amount, self.times, self.waits, self.use, self.needs, self.gain,
-            self.blocks,
-        )
-        return found[0], float(found[1])
+    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, seed: int = 0) -> tuple[np.ndarray, float]:
+        """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
+        every = np.array([*order, *rest], dtype=np.int64)
+        shared = (self.mandatory, self.amount, self.times, self.waits, self.use, self.needs, self.gain, self.blocks)
+        starts, value, _, _ = _kernel.anneal(every, len(order), tries, seed, *shared)
+        return starts, float(value)
 
 
-def pack(model: Model, weight: Weights) -> Packed:
-    """Flatten a model and an objective."""
+def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
+    """Flatten a model and an objective; without limits budgets and staff are left aside."""
     use, amount = _limits(model)
+    amount = amount if limits else np.full_like(amount, np.inf)
     return Packed(
         model,
         (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64)),

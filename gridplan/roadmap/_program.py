@@ -67,8 +67,8 @@ class Program:
         return self.state.get((project, min(year, int(last))))
 
 
-def write(model: Model, *, whole_options: bool, lazy: Sequence[tuple[Weights, float]] = ()) -> Program:
-    """Write the program; `lazy` are floors: objectives that must stay at a value or above."""
+def write(model: Model, *, whole_options: bool, floors: Sequence[tuple[Weights, float]] = ()) -> Program:
+    """Write the program; `floors` are objectives that must stay at a value or above."""
     program = Program(model, whole_options)
     _projects(program)
     _clauses(program)
@@ -76,7 +76,7 @@ def write(model: Model, *, whole_options: bool, lazy: Sequence[tuple[Weights, fl
     _waits(program)
     _limits(program)
     _targets(program)
-    for number, (weight, floor) in enumerate(lazy):
+    for number, (weight, floor) in enumerate(floors):
         constant, terms = objective(program, weight)
         program.row([(c, v) for c, v in terms.items() if v], floor - constant, INF, ("floor", number))
     return program

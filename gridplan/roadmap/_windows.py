@@ -67,6 +67,7 @@ def windows(
     steps: np.ndarray,
     waits: tuple[tuple[int, int, int], ...],
     limits: tuple[Limit, ...],
+    elastic: bool = False,
 ) -> tuple[Times, dict[int, str]]:
     """Return when each project can start, and in words why it cannot.
 
@@ -75,7 +76,7 @@ def windows(
     for the project and all before it.
     """
     first = table["earliest_year"].astype(float).fillna(years[0]).to_numpy(float)
-    last = table["latest_year"].astype(float).fillna(years[-1]).to_numpy(float)
+    last = np.full(len(table), float(years[-1])) if elastic else latest(table, years) + float(years[0])
     low = np.maximum(first - years[0], 0).astype(int)
     high = np.minimum(last - years[0], len(years) - 1 - steps).astype(int)
     why = {p: _dates(years, low[p], steps[p], last=last[p]) for p in np.flatnonzero(low > high)}
@@ -88,6 +89,11 @@ def windows(
         if (low == old).all():
             break
     return times, why
+
+
+def latest(table: pd.DataFrame, years: np.ndarray) -> np.ndarray:
+    """Return the latest start that the table allows, as a number of years from the first."""
+    return (table["latest_year"].astype(float).fillna(years[-1]) - years[0]).to_numpy().astype(int)
 
 
 def _dates(years: np.ndarray, low: int, steps: int, *, last: float) -> str:
