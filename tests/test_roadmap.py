@@ -223,3 +223,249 @@ def test_agrees_with_enumeration(problem):
     assert found.money["discounted_net_keur"].sum() == pytest.approx(best, abs=1e-5)
     assert found.bound >= best - 1e-5
     assert (found.compared["value"] <= best + 1e-5)[~found.compared["remark"].str.contains("breaks")].all()
+
+
+# ---------------------------------------------------------------------------------------------- published optima
+
+
+def petersen(problem):
+    """Make a roadmap of one year from a knapsack problem: a score for the value, a skill for each resource."""
+    case = CASES / "petersen_rd_projects"
+    table = pd.read_csv(case / "projects.csv").query("problem == @problem")
+    limits = pd.read_csv(case / "limits.csv").set_index("problem")["limits"][problem].split("|")
+    names = [f"project {n:02d}" for n in table["project"]]
+    use = np.array([[float(v) for v in cell.split("|")] for cell in table["resources"]])
+    people = [(name, f"resource {i}", fte) for name, row in zip(names, use, strict=True) for i, fte in enumerate(row) if fte > 0]
+    amounts = np.array([float(v) for v in limits])
+    return {
+        "projects": projects(names, duration_yr=0.0, capex_keur=(use / amounts).sum(axis=1)),
+        "scores": pd.DataFrame({"project": names, "score": table["value"].to_numpy()}),
+        "staff": pd.DataFrame(people, columns=["project", "skill", "fte"]).assign(**MARKS),
+        "staff_limits": pd.DataFrame(
+            {"year": FIRST, "skill": [f"resource {i}" for i in range(len(amounts))], "fte": amounts, **MARKS}
+        ),
+    }
+
+
+@pytest.mark.parametrize("problem", range(1, 8))
+def test_petersen(problem):
+    expected = pd.read_csv(CASES / "petersen_rd_projects" / "expected.csv").set_index("problem").loc[problem]
+    found = roadmap.solve(roadmap.portfolio(petersen(problem)), choices(1, objective="score"))
+    assert found.value == pytest.approx(expected["optimum"], rel=1e-6)
+    assert found.status == "optimal"
+    greedy = found.compared.set_index("plan")["value"]
+    if not np.isnan(expected["greedy"]):
+        assert greedy["value per cost"] == pytest.approx(expected["greedy"], rel=1e-6)
+    assert (greedy <= expected["optimum"] + 1e-6).all()
+
+
+# ---------------------------------------------------------------------------------------------- objectives, targets, ties
+
+
+def simple(**more):
+    """Two applications in one area, each closed by one project."""
+    return {
+        "projects": projects(["p", "q"], capex_keur=[10.0, 20.0]),
+        "closures": closures(("A", "x", 1, "p"), ("B", "y", 1, "q")),
+        "benefits": benefits({"A": 20.0, "B": 30.0, "A+B": 45.0}),
+        "budgets": budgets([30, 30, 30, 30]),
+        **more,
+    }
+
+
+def minutes(values):
+    """Make contributions to the KPI `minutes` by option."""
+    rows = [("a", "voltage", option, FIRST, value) for option, value in values.items()]
+    return pd.DataFrame(rows, columns=["area", "group", "option", "year", "minutes"])
+
+
+def target(sense, value, year=FIRST + 2):
+    return pd.DataFrame([{"kpi": "minutes", "year": year, "sense": sense, "value": value, **MARKS}])
+
+
+CONTRIBUTIONS = minutes({"none": 100.0, "A": 60.0, "B": 80.0, "A+B": 50.0})
+
+
+def test_a_target_is_met_by_whole_options_and_costs_value():
+    tables = simple(benefits=benefits({"A": 0.0, "B": 30.0, "A+B": 0.0}), contributions=CONTRIBUTIONS)
+    free = roadmap.solve(roadmap.portfolio(tables), choices())
+    bound = roadmap.solve(roadmap.portfolio({**tables, "targets": target("at most", 65.0)}), choices())
+    level = bound.kpis.set_index("year")
+    assert level.loc[FIRST + 2, "value"] == 60.0
+    assert bool(level.loc[FIRST + 2, "met"])
+    assert bound.value < free.value
+    assert bound.options.set_index("year").loc[FIRST + 2, "option"] == "A"
+
+
+def test_least_of_a_kpi_and_the_highest_ratio():
+    tables = simple(contributions=CONTRIBUTIONS)
+    least = roadmap.solve(roadmap.portfolio(tables), choices(objective="least minutes"))
+    assert -least.value == pytest.approx(100 + 3 * 50)
+    ratio = roadmap.solve(roadmap.portfolio(tables), choices(objective="least minutes", per_cost=True, residual=False))
+    assert list(ratio.schedule["project"]) == ["p"]
+    assert ratio.value == pytest.approx(3 * 40 / 10)
+    assert ratio.bound == pytest.approx(ratio.value, rel=1e-4)
+
+
+def test_a_secondary_objective_gives_up_no_more_than_the_tolerance():
+    tables = simple(contributions=CONTRIBUTIONS, benefits=benefits({"A": 10.0, "B": 30.0, "A+B": 32.0}))
+    first = roadmap.solve(roadmap.portfolio(tables), choices())
+    second = roadmap.solve(roadmap.portfolio(tables), choices(secondary="least minutes", tolerance_percent=20.0))
+    assert list(first.schedule["project"]) == ["q"]
+    assert second.value >= first.value * 0.8 - 1e-9
+    assert second.kpis["value"].sum() < first.kpis["value"].sum()
+
+
+def test_ties_go_to_fewer_and_earlier_starts_and_then_to_the_name():
+    tables = simple(closures=closures(("A", "x", 1, "p"), ("A", "x", 2, "q")), projects=projects(["q", "p"]))
+    tables["benefits"] = benefits({"A": 20.0})
+    found = roadmap.solve(roadmap.portfolio(tables), choices())
+    assert found.schedule[["project", "start_year"]].to_numpy().tolist() == [["p", FIRST]]
+
+
+def test_the_order_of_rows_changes_nothing():
+    random = np.random.default_rng(0)
+    names = [f"p{n}" for n in range(6)]
+    gaps = [("ABC"[n % 3], f"need {n}", 1, name) for n, name in enumerate(names)]
+    worth = {"A": 12.0, "B": 12.0, "C": 12.0, "A+B": 24.0, "A+C": 24.0, "B+C": 24.0, "A+B+C": 30.0}
+    tables = simple(projects=projects(names), closures=closures(*gaps), benefits=benefits(worth), budgets=budgets([20] * 4))
+    once = roadmap.solve(roadmap.portfolio(tables), choices())
+    mixed = {name: table.iloc[random.permutation(len(table))].reset_index(drop=True) for name, table in tables.items()}
+    again = roadmap.solve(roadmap.portfolio(mixed), choices())
+    pd.testing.assert_frame_equal(once.schedule, again.schedule)
+    pd.testing.assert_frame_equal(once.options, again.options)
+
+
+def test_money_adds_up():
+    found = roadmap.solve(roadmap.portfolio(simple()), choices())
+    assert found.money["discounted_net_keur"].sum() == pytest.approx(found.value)
+    assert found.spend["used"].sum() == pytest.approx(found.schedule["capex_keur"].sum())
+    assert (found.spend["used"] <= found.spend["allowed"] + 1e-6).all()
+
+
+def test_declared_benefits_begin_with_delivery():
+    declared = pd.DataFrame({"project": ["p"], "year": [FIRST], "benefit_keur": [7.0]})
+    tables = {"projects": projects(["p"]), "declared": declared}
+    found = roadmap.solve(roadmap.portfolio(tables), choices(discount_percent=0.0))
+    assert found.value == pytest.approx(3 * 7 - 10)
+
+
+def test_a_spend_profile_and_a_running_budget_hold():
+    tables = simple(projects=projects(["p", "q"], spend_profile=["0.8|0.2", ""], opex_keur_per_yr=5.0))
+    tables["budgets"] = pd.concat([budgets([10] * 4), budgets([0, 5, 5, 5], kind="opex")], ignore_index=True)
+    found = roadmap.solve(roadmap.portfolio(tables), choices())
+    assert len(found.schedule) == 1
+    running = found.spend[found.spend["kind"] == "opex"]
+    assert (running["used"] <= running["allowed"]).all()
+
+
+def test_frontier_rises_with_the_budget_and_one_more_unit_is_solved_again():
+    tables = simple(budgets=budgets([25, 25, 25, 25]))
+    given = roadmap.portfolio(tables)
+    table = roadmap.frontier(given, choices(), shares=(0.0, 1.0, 2.0))
+    assert table["value"].is_monotonic_increasing
+    assert table["value"].iloc[0] == 0.0
+    more = roadmap.one_more(given, roadmap.solve(given, choices()), step_percent=20.0)
+    assert more["gain"].max() > 0
+
+
+# ---------------------------------------------------------------------------------------------- no sensible answer
+
+
+def test_a_cycle_is_named():
+    tables = simple(projects=projects(["p", "q"], after=["q", "p"]))
+    with pytest.raises(StudyError, match="cycle of projects that wait for each other: p > q > p|q > p > q"):
+        roadmap.portfolio(tables)
+
+
+def test_all_problems_at_once():
+    tables = simple(
+        projects=projects(["p", "q"], fund=["grid", "it"], after=["", "r"], spend_profile=["0.5|0.4", ""]),
+        closures=closures(("A", "x", 1, "z")),
+        targets=target("at most", 1.0),
+    )
+    with pytest.raises(StudyError) as caught:
+        roadmap.portfolio(tables)
+    said = str(caught.value)
+    for part in (
+        "'r' is no project",
+        "'z' is no project",
+        "fund 'it' has no budget",
+        "add up to 0.9",
+        "contributes to 'minutes'",
+    ):
+        assert part in said
+    bad = simple(benefits=benefits({"A": float("nan")}))
+    with pytest.raises(StudyError, match="no finite number"):
+        roadmap.portfolio(bad)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"discount_percent": -100.0}, "above -100"),
+        ({"discount_percent": float("nan")}, "above -100"),
+        ({"objective": "profit"}, "no objective"),
+        ({"last_year": FIRST - 1}, "before the first year"),
+        ({"time_limit_s": 0.0}, "time_limit_s"),
+    ],
+)
+def test_choices_that_make_no_sense(change, said):
+    with pytest.raises(ParameterError, match=said):
+        roadmap.solve(roadmap.portfolio(simple()), replace(choices(), **change))
+
+
+def test_a_need_that_nothing_closes_makes_the_application_impossible():
+    gaps = closures(("A", "x", 0, ""), ("B", "y", 1, "q"))
+    found = roadmap.solve(roadmap.portfolio(simple(closures=gaps)), choices())
+    assert found.impossible[["area", "application"]].to_numpy().tolist() == [["a", "A"]]
+    assert "no project closes system x" in found.impossible["reason"][0]
+    assert not found.options["option"].str.contains("A").any()
+    reason = found.not_chosen.set_index("project")["reason"]["p"]
+    assert "brings less than it costs" in reason
+
+
+def test_a_budget_of_nothing_is_answered_with_no_projects_and_says_why():
+    found = roadmap.solve(roadmap.portfolio(simple(budgets=budgets([0] * 4))), choices())
+    assert found.status == "optimal"
+    assert len(found.schedule) == 0
+    assert found.value == 0.0
+    assert found.not_chosen["reason"].str.contains("alone it needs more than the capex limit").all()
+
+
+def test_a_mandatory_project_that_cannot_fit_is_answered_with_the_smallest_relaxation():
+    tables = simple(projects=projects(["p", "q"], capex_keur=[10.0, 50.0], mandatory=[False, True]))
+    found = roadmap.solve(roadmap.portfolio(tables), choices())
+    assert found.status == "infeasible"
+    assert found.relaxations["kind"].tolist() == ["budget"]
+    assert found.relaxations["difference"].tolist() == pytest.approx([20.0])
+    assert "raise the budget 'grid' of" in found.summary()
+    raised = tables["budgets"].assign(
+        budget_keur=lambda t: t["budget_keur"].where(t["year"] != found.relaxations["year"][0], 50.0)
+    )
+    assert roadmap.solve(roadmap.portfolio({**tables, "budgets": raised}), choices()).status == "optimal"
+
+
+def test_a_mandatory_project_that_is_never_in_time_is_left_out_by_the_relaxation():
+    tables = simple(projects=projects(["p", "q"], duration_yr=[1.0, 9.0], mandatory=[False, True]))
+    found = roadmap.solve(roadmap.portfolio(tables), choices())
+    assert found.relaxations["reading"].tolist() == ["leave out the mandatory project 'q'"]
+
+
+def test_a_latest_start_or_a_target_out_of_reach_is_relaxed_in_words():
+    late = projects(["p", "q"], after=["q", ""], mandatory=[True, False], latest_year=[FIRST, None])
+    found = roadmap.solve(roadmap.portfolio(simple(projects=late)), choices())
+    assert found.relaxations["reading"].tolist() == [f"let 'p' start in {FIRST + 1} instead of {FIRST} at the latest"]
+    far = simple(contributions=CONTRIBUTIONS, targets=target("at most", 40.0))
+    found = roadmap.solve(roadmap.portfolio(far), choices())
+    assert found.relaxations["kind"].tolist() == ["target"]
+    assert found.relaxations["needed"].tolist() == pytest.approx([50.0])
+
+
+def test_nothing_is_printed_and_nothing_changed(capfd):
+    tables = simple()
+    before = {name: table.copy() for name, table in tables.items()}
+    roadmap.solve(roadmap.portfolio(tables), choices())
+    assert capfd.readouterr() == ("", "")
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, before[name])
