@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gridplan.roadmap import _plan
-from gridplan.roadmap._model import NEVER, Model
+from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._portfolio import Portfolio
@@ -16,14 +16,14 @@ from gridplan.roadmap._solver import relaxed
 UNITS = {"capex": "kEUR", "opex": "kEUR", "staff": "full-time equivalents"}
 
 
-def binding(model: Model, starts: np.ndarray, options: list[np.ndarray]) -> pd.DataFrame:
+def binding(given: Portfolio, model: Model, starts: np.ndarray, options: list[np.ndarray]) -> pd.DataFrame:
     """Return the limits and targets that bind.
 
     A limit binds where less than 1 % of it is left or where the relaxation gives it a price. `per_unit` is the dual value of the
     relaxed program, in which projects may be done in parts: what one more kEUR, person or unit of a KPI would bring. It is an
     estimate; :func:`~gridplan.roadmap.one_more` solves again and is exact.
     """
-    prices = _prices(model)
+    prices = _prices(build(given, model.choices, tight=False))
     rows = []
     for limit, used in zip(model.limits, _plan.used(model, starts), strict=True):
         left = np.cumsum(limit.amount - used) if limit.carry else limit.amount - used
@@ -93,20 +93,21 @@ def chances(model: Model, starts: np.ndarray) -> dict[int, tuple[float, float, s
 
 
 def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[float, float, str]]) -> tuple[str, float]:
+    """Say why a project is left out, and what it would gain without limits."""
+    rivals = [(name, other) for name, members in model.sets if p in members for other in members if starts[other] != NEVER]
     if p in model.why_not:
         return f"cannot be delivered: {model.why_not[p]}", np.nan
-    for name, members in model.sets:
-        rival = [other for other in members if other != p and starts[other] != NEVER]
-        if p in members and rival:
-            return f"its alternative '{model.names[rival[0]]}' is chosen ({name})", np.nan
+    if rivals:
+        return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
-        return "cannot be added to this plan at any year", np.nan
+        return "cannot be added to this plan in any year", np.nan
     gain, within, goal = chance[p]
     if gain <= 1e-9:
-        wanted = goal if goal != model.names[p] else "by itself"
-        return f"brings less than it costs, with all that it needs (at best {wanted})", gain
+        return f"brings less than it costs, with all that it needs (at best {goal})", gain
     if within == -np.inf:
         return f"would pay ({goal}), but the limits leave no room for it and what it needs", gain
-    if within <= 1e-9:
-        return f"would pay ({goal}), but fits the limits only so late that it brings less than it costs", gain
-    return f"would pay ({goal}) and fits; the search was ended before", gain
+    late = "so late that it brings less than it costs" if within <= 1e-9 else "; the search was ended before"
+    return (
+        f"would pay ({goal}), but fits the limits only {late}" if within <= 1e-9 else f"would pay ({goal}) and fits{late}",
+        gain,
+    )

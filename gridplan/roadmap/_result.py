@@ -54,7 +54,7 @@ class Roadmap:
     not_chosen
         Projects left out, and why: `project`, `label`, `capex_keur`, `reason`, `gain_keur`.
     compared
-        The plans without a solver beside this one: `plan`, `value`, `share_percent`, `npv_keur`, `capex_keur`, `projects`,
+        The plans without a solver beside this one: `plan`, `value`, `share_of_best_percent`, `npv_keur`, `capex_keur`, `projects`,
         `remark`.
     impossible
         Applications that no set of projects lets run: `area`, `application`, `reason`.
@@ -108,7 +108,7 @@ def answer(given: Portfolio, model: Model, found: Found, greedy: dict[str, np.nd
         spend=spend(given, model, found.starts),
         options=options(model, found.options),
         kpis=kpis(model, found.options),
-        binding=binding(model, found.starts, found.options),
+        binding=binding(given, model, found.starts, found.options),
         not_chosen=left_out(given, model, found.starts),
         compared=compared(model, found, greedy),
         impossible=model.impossible,
@@ -134,7 +134,7 @@ def no_answer(given: Portfolio, model: Model, relaxations: pd.DataFrame, *, seco
         kpis=kpis(model, none),
         binding=pd.DataFrame(columns=["kind", "fund", "year", "used", "allowed", "per_unit", "reading"]),
         not_chosen=pd.DataFrame(columns=["project", "label", "capex_keur", "reason", "gain_keur"]),
-        compared=pd.DataFrame(columns=["plan", "value", "share_percent", "npv_keur", "capex_keur", "projects", "remark"]),
+        compared=pd.DataFrame(columns=["plan", "value", "share_of_best_percent", "npv_keur", "capex_keur", "projects", "remark"]),
         impossible=model.impossible,
         relaxations=relaxations,
     )
@@ -247,22 +247,18 @@ def compared(model: Model, found: Found, greedy: dict[str, np.ndarray]) -> pd.Da
     weight = weights(model, model.choices.objective)
     for name, starts in greedy.items():
         picked = _plan.choose(model, starts, weight)
-        faults = _plan.broken(model, starts)
-        missed = [
-            f"{row.kpi} {row.year}"
-            for row, met in zip(model.targets.itertuples(), _plan.targets_met(model, picked), strict=True)
-            if not met
-        ]
-        remark = "; ".join(
-            filter(
-                None,
-                [PLANS[name], "breaks: " + ", ".join(faults) if faults else "", "misses: " + ", ".join(missed) if missed else ""],
-            )
-        )
-        rows.append(_row(model, name, starts, picked, remark))
+        rows.append(_row(model, name, starts, picked, _remark(model, name, starts, picked)))
     table = pd.DataFrame(rows)
     best = table["value"].iloc[0]
-    return table.assign(share_percent=100 * table["value"] / best if best > 0 else np.nan)
+    return table.assign(share_of_best_percent=100 * table["value"] / best if best > 0 else np.nan)
+
+
+def _remark(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray]) -> str:
+    """Return the rule of a plan, and what it breaks or misses."""
+    faults, met = _plan.broken(model, starts), _plan.targets_met(model, picked)
+    missed = [f"{row.kpi} {row.year}" for row, kept in zip(model.targets.itertuples(), met, strict=True) if not kept]
+    said = {"breaks: ": faults, "misses: ": missed}
+    return "; ".join([PLANS[name], *(head + ", ".join(found) for head, found in said.items() if found)])
 
 
 def _row(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray], remark: str) -> dict[str, object]:
