@@ -72,23 +72,19 @@ def chances(model: Model, starts: np.ndarray) -> dict[int, tuple[float, float, s
     weight = weights(model, model.choices.objective)
     packed, free = pack(model, weight), pack(model, weight, limits=False)
     held = packed.worth(starts)
-    goals = {
-        block.area + ": " + option: units
-        for block in model.blocks
-        for option, units in zip(block.options, block.units, strict=True)
-    }
-    own = {model.names[p]: frozenset([len(model.units) + p]) for p in np.flatnonzero(starts == NEVER)}
+    goals = {f"{b.area}: {option}": units for b in model.blocks for option, units in zip(b.options, b.units, strict=True)}
+    own = np.flatnonzero((starts == NEVER) & (weight.starts > 0).any(axis=1))
+    goals |= {model.names[p]: frozenset([len(model.units) + int(p)]) for p in own}
     found: dict[int, tuple[float, float, str]] = {}
-    for goal, units in {**own, **goals}.items():
+    for goal, units in goals.items():
         wide = free.extend(starts, sorted(units))
         new = np.flatnonzero((wide != NEVER) & (starts == NEVER))
-        if not len(new):
+        gain = free.worth(wide) - held
+        if all(p in found and gain <= found[p][0] for p in new):
             continue
-        gain, narrow = free.worth(wide) - held, packed.extend(starts, sorted(units))
+        narrow = packed.extend(starts, sorted(units))
         within = packed.worth(narrow) - held if (narrow[new] != NEVER).all() else -np.inf
-        for p in new:
-            if p not in found or gain > found[p][0]:
-                found[int(p)] = (gain, within, goal)
+        found |= {int(p): (gain, within, goal) for p in new if p not in found or gain > found[p][0]}
     return found
 
 
@@ -100,7 +96,7 @@ def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[fl
     if rivals:
         return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
-        return "cannot be added to this plan in any year", np.nan
+        return "no application needs it that is not in service already or that could be", np.nan
     gain, within, goal = chance[p]
     if gain <= 1e-9:
         return f"brings less than it costs, with all that it needs (at best {goal})", gain
