@@ -6,8 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table
+
+STREAMS = (*theme.CATEGORIES, "#6db1ad", "#8fb0d6", "#e0a15e", "#c9a0dc")
+"""Workstreams: more than the categories of a study."""
 
 ARROWS = {"technical": theme.MUTED, "data": theme.CATEGORIES[2], "organisational": theme.CATEGORIES[4]}
 
@@ -24,11 +28,13 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
     last_year
         Last year of the plan.
     """
-    rows = schedule.sort_values(["workstream", "start_year", "service_year", "project"], ignore_index=True)
-    colours = theme.colour_of(sorted(rows["workstream"].unique()))
+    begin = schedule.groupby("workstream")["start_year"].transform("min")
+    order = ["begin", "workstream", "start_year", "service_year", "project"]
+    rows = schedule.assign(begin=begin).sort_values(order, ignore_index=True).drop(columns="begin")
+    colours = {name: STREAMS[n % len(STREAMS)] for n, name in enumerate(rows["workstream"].unique())}
     place = {project: -number for number, project in enumerate(rows["project"])}
     figure = go.Figure()
-    for stream, part in rows.groupby("workstream", sort=True):
+    for stream, part in rows.groupby("workstream", sort=False):
         figure.add_bar(
             y=[place[p] for p in part["project"]],
             x=(part["service_year"] - part["start_year"]).clip(lower=0.15),
@@ -51,7 +57,7 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
             marker={"symbol": "arrow", "size": 7, "angleref": "previous", "color": ARROWS[kind], "opacity": _heads(x)},
             name=f"{kind} dependency",
             hoverinfo="skip",
-            opacity=0.75,
+            opacity=0.5,
         )
     figure.update_yaxes(tickvals=list(place.values()), ticktext=[_short(label, 46) for label in rows["label"]], showgrid=False)
     figure.update_yaxes(range=[-len(rows) + 0.4, 0.6], ticks="")
@@ -71,8 +77,11 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
 
 
 def _short(label: str, most: int) -> str:
-    """Return a label that fits beside an axis."""
-    return theme.text(label if len(label) <= most else label[: most - 1].rsplit(" ", 1)[0].rstrip(",:") + " …")
+    """Return a label that fits beside an axis; its end often says where, so the middle is left out."""
+    if len(label) <= most:
+        return theme.text(label)
+    end = label[-(most // 3) :].split(" ", 1)[-1]
+    return theme.text(label[: most - len(end) - 3].rsplit(" ", 1)[0].rstrip(",:") + " … " + end)
 
 
 def _arrows(rows: pd.DataFrame, dependencies: pd.DataFrame, place: dict[str, int]) -> dict[str, tuple[list, list]]:
@@ -144,7 +153,8 @@ def kpis(table: pd.DataFrame) -> Figure:
     for number, name in enumerate(names, 1):
         for trace in _path(table[table["kpi"] == name], first=number == 1):
             figure.add_trace(trace, row=number, col=1)
-        figure.update_yaxes(title=theme.text(name), rangemode="tozero", nticks=5, row=number, col=1)
+        title = tables.label(name) if name in tables.columns()["column"].to_numpy() else name
+        figure.update_yaxes(title=theme.text(title), rangemode="tozero", nticks=5, row=number, col=1)
     figure.update_xaxes(dtick=1, tickformat="d", tickangle=0)
     figure.update_layout(height=130 + 230 * max(len(names), 1))
     aims = table[table["target"].notna()]
@@ -264,24 +274,25 @@ def plans(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]") ->
     figure = go.Figure(
         go.Bar(
             x=rows["value"],
-            y=rows["plan"],
+            y=[row.plan if row.valid else f"{row.plan}<br>(breaks a rule or misses a target)" for row in rows.itertuples()],
             orientation="h",
             marker={"color": colours, "pattern": {"shape": ["" if valid else "/" for valid in rows["valid"]]}},
-            text=[_amount(row.value) + ("" if row.valid else " (breaks a rule or misses a target)") for row in rows.itertuples()],
+            text=rows["value"].map(_amount),
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f}<extra></extra>",
         )
     )
     low, high = min(rows["value"].min(), 0.0), max(rows["value"].max(), 0.0)
-    wide = (high - low) * (0.15 if rows["valid"].all() else 0.45)
+    wide = (high - low) * 0.15
     figure.update_xaxes(title=theme.text(quantity), tickformat=",.0f", range=[low - (wide if low < 0 else 0), high + wide])
     figure.update_yaxes(showgrid=False, ticks="")
     figure.update_layout(height=150 + 46 * len(rows))
+    unit = f" {quantity.split('[')[1].rstrip(']')}" if "[" in quantity else ""
     others = table[(table["plan"] != "roadmap") & table["valid"]]
     title = "No simple rule makes a plan that keeps every rule and target"
     if len(others):
-        title = f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())} more than the best simple rule"
+        title = f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())}{unit} more than the best simple rule"
     caption = "Value of the roadmap and of plans made by simple rules with the same budgets; hatched: breaks a rule or misses a target."
     alt = "; ".join(f"{row.plan} {row.value:,.0f}" for row in table.itertuples())
     return Figure(figure, "roadmap-plans", title, caption, alt, table)

@@ -38,7 +38,8 @@ def binding(given: Portfolio, model: Model, starts: np.ndarray, options: list[np
             rows.append(("target", row.kpi, int(row.year), level, row.value, price, "unit"))
     table = pd.DataFrame(rows, columns=["kind", "fund", "year", "used", "allowed", "per_unit", "unit"])
     said = [
-        f"{row.kind} '{row.fund}' in {row.year}: {row.used:,.4g} of {row.allowed:,.4g}; one more {row.unit} about {row.per_unit:,.3g}"
+        f"{row.kind} '{row.fund}' in {row.year}: {row.used:,.4g} of {row.allowed:,.4g}; "
+        f"one more {row.unit} brings about {row.per_unit:,.3g}"
         for row in table.itertuples()
     ]
     return table.assign(reading=said).drop(columns="unit")
