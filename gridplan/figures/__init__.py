@@ -1,6 +1,18 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, roadmap, sentences, theme
+from gridplan.figures import (
+    applications,
+    futures,
+    hosting,
+    maps,
+    needs,
+    operation,
+    reliability,
+    restoration,
+    roadmap,
+    sentences,
+    theme,
+)
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 

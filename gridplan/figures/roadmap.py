@@ -1,4 +1,4 @@
-"""Figures of a roadmap: Gantt, spend against budgets, KPI paths, frontier, options in service, plans compared, what was left out."""
+"""Figures of a roadmap: Gantt, spend against budgets, KPI paths, frontier, options, plans compared, what was left out."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def spend(table: pd.DataFrame) -> Figure:
     rows = table[table["kind"] == "capex"]
     funds = sorted(rows["fund"].unique())
     colours = theme.colour_of(funds)
-    figure = make_subplots(rows=len(funds), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=[*map(theme.text, funds)])
+    figure = make_subplots(
+        rows=len(funds), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=[*map(theme.text, funds)]
+    )
     for number, fund in enumerate(funds, 1):
         part = rows[rows["fund"] == fund]
         hover = "%{x}: %{y:,.0f} kEUR<extra></extra>"
@@ -132,8 +134,8 @@ def spend(table: pd.DataFrame) -> Figure:
         figure,
         "roadmap-spend",
         title.replace(",", "\u2009"),
-        "Capital cost by year and fund [kEUR], in money of the base year, and the budget of each year. Replacements at the end of a "
-        "lifetime are included.",
+        "Capital cost by year and fund [kEUR], in money of the base year, and the budget of each year. Replacements at the end "
+        "of a lifetime are included.",
         title,
         rows,
     )
@@ -160,7 +162,9 @@ def kpis(table: pd.DataFrame) -> Figure:
     aims = table[table["target"].notna()]
     kept = int(aims["met"].fillna(False).astype(bool).sum())
     title = f"{kept} of {len(aims)} targets are met" if len(aims) else "What the roadmap moves"
-    alt = "; ".join(f"{name}: {part['value'].iloc[0]:,.4g} to {part['value'].iloc[-1]:,.4g}" for name, part in table.groupby("kpi"))
+    alt = "; ".join(
+        f"{name}: {part['value'].iloc[0]:,.4g} to {part['value'].iloc[-1]:,.4g}" for name, part in table.groupby("kpi")
+    )
     caption = "Each KPI by year with the options in service, and as it would be without any project; diamonds are targets."
     return Figure(figure, "roadmap-kpis", title, caption, f"{title}. {alt}", table)
 
@@ -173,7 +177,9 @@ def _path(part: pd.DataFrame, *, first: bool) -> list[go.Scatter]:
         fill = {"fill": "tonexty", "fillcolor": "rgba(11,110,110,0.15)"}
         traces.append(go.Scatter(x=part["year"], y=part["low"], name="5 % to 95 %", showlegend=first, **edge, **fill))
     grey, green = {"color": theme.FAINT, "width": 2, "dash": "dash"}, {"color": theme.ACCENT, "width": 2.5}
-    traces.append(go.Scatter(x=part["year"], y=part["without"], name="without projects", mode="lines", line=grey, showlegend=first))
+    traces.append(
+        go.Scatter(x=part["year"], y=part["without"], name="without projects", mode="lines", line=grey, showlegend=first)
+    )
     traces.append(go.Scatter(x=part["year"], y=part["value"], name="roadmap", mode="lines", line=green, showlegend=first))
     for word, shown, colour in (("target met", True, theme.GOOD), ("target missed", False, theme.BAD)):
         aim = part[part["target"].notna() & (part["met"].fillna(False).astype(bool) == shown)]
@@ -195,7 +201,9 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     """
     figure = go.Figure()
     green, grey = {"color": theme.ACCENT, "width": 2.5}, {"color": theme.FAINT, "width": 1.2, "dash": "dot"}
-    figure.add_scatter(x=table["budget_keur"], y=table["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip")
+    figure.add_scatter(
+        x=table["budget_keur"], y=table["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip"
+    )
     figure.add_scatter(
         x=table["budget_keur"],
         y=table["value"],
@@ -214,7 +222,9 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     if len(done):
         best = done.loc[done["value"].idxmax()]
         title = f"The most is reached with {best['budget_share']:.0%} of the budgets"
-    caption = "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound."
+    caption = (
+        "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound."
+    )
     return Figure(figure, "roadmap-frontier", title, caption, title, table)
 
 
@@ -232,7 +242,10 @@ def options(table: pd.DataFrame) -> Figure:
     words = rows.assign(option=rows["option"].str.replace("+", "<br>").map(str)).pivot_table(
         index="row", columns="year", values="option", aggfunc="first", sort=False
     )
-    scale = [(0.0, "#eef1f3"), *((0.25 + 0.25 * n, colour) for n, colour in enumerate((*theme.SEQUENCE[1:5:2], *theme.SEQUENCE[4:6])))]
+    scale = [
+        (0.0, "#eef1f3"),
+        *((0.25 + 0.25 * n, colour) for n, colour in enumerate((*theme.SEQUENCE[1:5:2], *theme.SEQUENCE[4:6]))),
+    ]
     figure = go.Figure(
         go.Heatmap(
             z=grid,
@@ -292,8 +305,12 @@ def plans(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]") ->
     others = table[(table["plan"] != "roadmap") & table["valid"]]
     title = "No simple rule makes a plan that keeps every rule and target"
     if len(others):
-        title = f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())}{unit} more than the best simple rule"
-    caption = "Value of the roadmap and of plans made by simple rules with the same budgets; hatched: breaks a rule or misses a target."
+        title = (
+            f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())}{unit} more than the best simple rule"
+        )
+    caption = (
+        "Value of the roadmap and of plans made by simple rules with the same budgets; hatched: breaks a rule or misses a target."
+    )
     alt = "; ".join(f"{row.plan} {row.value:,.0f}" for row in table.itertuples())
     return Figure(figure, "roadmap-plans", title, caption, alt, table)
 
@@ -310,6 +327,8 @@ def left_out(table: pd.DataFrame) -> Table:
     table
         `label`, `capex_keur`, `reason`, `gain_keur` of :class:`gridplan.roadmap.Roadmap`.
     """
-    caption = "What the objective would gain without limits is the best case: the project with all that it needs, without any budget."
+    caption = (
+        "What the objective would gain without limits is the best case: the project with all that it needs, without any budget."
+    )
     shown = table[["label", "capex_keur", "gain_keur", "reason"]]
     return Table(shown, "roadmap-left-out", "What was not chosen, and why", caption, {"capex_keur": 0, "gain_keur": 0})

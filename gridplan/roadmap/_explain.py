@@ -97,7 +97,7 @@ def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[fl
     if rivals:
         return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
-        return "no application needs it that is not in service already or that could be", np.nan
+        return "no application that could still be added needs it", np.nan
     gain, within, goal = chance[p]
     if gain <= 1e-9:
         return f"brings less than it costs, with all that it needs (at best {goal})", gain
