@@ -8,6 +8,8 @@ from gridplan.figures import (
     futures,
     hosting,
     inventory,
+    futures,
+    hosting,
     maps,
     needs,
     operation,
@@ -15,6 +17,7 @@ from gridplan.figures import (
     restoration,
     robustness,
     scoring,
+    roadmap,
     sentences,
     theme,
 )
@@ -44,6 +47,7 @@ __all__ = [
     "restoration",
     "robustness",
     "scoring",
+    "roadmap",
     "sentences",
     "theme",
 ]

@@ -1,0 +1,177 @@
+"""Compiled: put projects at their earliest years in a given order of needs, and improve that order by annealing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+EPS = 1e-7
+
+
+@njit(cache=True)
+def fits(p: int, s: int, use: np.ndarray, room: np.ndarray) -> bool:
+    """Whether a project started in s keeps every limit."""
+    for one in range(room.shape[0]):
+        for t in range(room.shape[1]):
+            if use[one, p, s, t] > room[one, t] + EPS:
+                return False
+    return True
+
+
+@njit(cache=True)
+def put(p: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
+    """Start a project as early as it can, the ones it waits for being placed; false if it cannot."""
+    low, high, _, use, first, other, offset, rivals_at, rivals, _, _, _, _, _, _, _ = space
+    for k in range(rivals_at[p], rivals_at[p + 1]):
+        if starts[rivals[k]] >= 0:
+            return False
+    s = low[p]
+    for k in range(first[p], first[p + 1]):
+        if starts[other[k]] < 0:
+            return False
+        s = max(s, starts[other[k]] + offset[k])
+    while s <= high[p]:
+        if fits(p, s, use, room):
+            starts[p] = s
+            room -= use[:, p, s, :]
+            return True
+        s += 1
+    return False
+
+
+@njit(cache=True)
+def cheapest(c: int, starts: np.ndarray, space: tuple) -> int:
+    """Way of a clause whose missing projects, with all before them, cost least."""
+    clause_at, way_at, ways, chain_at, chain, price = space[10:]
+    best, least = -1, np.inf
+    for w in range(clause_at[c], clause_at[c + 1]):
+        cost = 0.0
+        for k in range(way_at[w], way_at[w + 1]):
+            for i in range(chain_at[ways[k]], chain_at[ways[k] + 1]):
+                if starts[chain[i]] < 0:
+                    cost += price[chain[i]]
+        if cost < least:
+            best, least = w, cost
+    return best
+
+
+@njit(cache=True)
+def meet(u: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
+    """Place everything that a unit needs and all before it; undo it all and return false if something has no place."""
+    use, unit_at = space[3], space[9]
+    way_at, ways, chain_at, chain = space[11], space[12], space[13], space[14]
+    placed = np.empty(len(starts), np.int64)
+    count = 0
+    for c in range(unit_at[u], unit_at[u + 1]):
+        best = cheapest(c, starts, space)
+        good = best >= 0
+        if good:
+            for k in range(way_at[best], way_at[best + 1]):
+                for i in range(chain_at[ways[k]], chain_at[ways[k] + 1]):
+                    p = chain[i]
+                    if good and starts[p] < 0:
+                        good = put(p, starts, room, space)
+                        if good:
+                            placed[count] = p
+                            count += 1
+        if not good:
+            for i in range(count):
+                p = placed[i]
+                room += use[:, p, starts[p], :]
+                starts[p] = -1
+            return False
+    return True
+
+
+@njit(cache=True)
+def met_years(starts: np.ndarray, space: tuple, never: int) -> np.ndarray:
+    """Year from which each unit is met."""
+    steps, unit_at, clause_at, way_at, ways = space[2], space[9], space[10], space[11], space[12]
+    found = np.zeros(len(unit_at) - 1, np.int64)
+    for u in range(len(found)):
+        for c in range(unit_at[u], unit_at[u + 1]):
+            first = never
+            for w in range(clause_at[c], clause_at[c + 1]):
+                last = 0
+                for k in range(way_at[w], way_at[w + 1]):
+                    s = starts[ways[k]]
+                    last = max(last, never if s < 0 else s + steps[ways[k]])
+                first = min(first, last)
+            found[u] = max(found[u], first)
+    return found
+
+
+@njit(cache=True)
+def worth(starts: np.ndarray, space: tuple, goal: tuple) -> float:
+    """Value of a plan: that of its starts, and in each block and year that of the best option."""
+    gain, block_at, asks_at, asks, value = goal
+    never = value.shape[1]
+    met = met_years(starts, space, never)
+    total = 0.0
+    for p in range(len(starts)):
+        if starts[p] >= 0:
+            total += gain[p, starts[p]]
+    best = np.empty(never)
+    for b in range(len(block_at) - 1):
+        best[:] = -np.inf
+        for o in range(block_at[b], block_at[b + 1]):
+            ready = 0
+            for k in range(asks_at[o], asks_at[o + 1]):
+                ready = max(ready, met[asks[k]])
+            for t in range(ready, never):
+                best[t] = max(best[t], value[o, t])
+        total += best.sum()
+    return total
+
+
+@njit(cache=True)
+def decode(order: np.ndarray, many: int, first: np.ndarray, amount: np.ndarray, space: tuple) -> np.ndarray:
+    """Place the units `first`, then the first `many` of `order`, each with all it needs, as early as they fit."""
+    starts = np.full(len(space[0]), -1)
+    room = amount.copy()
+    for u in first:
+        meet(u, starts, room, space)
+    for i in range(many):
+        meet(order[i], starts, room, space)
+    return starts
+
+
+@njit(cache=True)
+def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
+    """Another order: a unit moved or two swapped, near or far, or a few more or fewer units taken."""
+    trial, count = now.copy(), len(now)
+    kind = random.random()
+    if kind < 0.1 or count < 2:
+        return trial, min(max(many + random.integers(-2, 3), 0), count)
+    i = random.integers(0, count)
+    j = random.integers(0, count) if kind < 0.4 else min(max(i + random.integers(-6, 7), 0), count - 1)
+    if kind >= 0.7:
+        trial[i], trial[j] = trial[j], trial[i]
+        return trial, many
+    if i < j:
+        trial[i:j] = now[i + 1 : j + 1]
+    else:
+        trial[j + 1 : i + 1] = now[j:i]
+    trial[j] = now[i]
+    return trial, many
+
+
+@njit(cache=True)
+def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
+    """Improve an order, accepting worse ones less and less; return the best starts and their value."""
+    now, many = order
+    first, amount = limits
+    best = decode(now, many, first, amount, space)
+    held = worth(best, space, goal)
+    top = held
+    warm = 0.01 * abs(held) + 1e-9
+    for n in range(tries):
+        trial, length = neighbour(now, many, random)
+        starts = decode(trial, length, first, amount, space)
+        value = worth(starts, space, goal)
+        heat = warm * (1.0 - n / tries) ** 2 + 1e-12
+        if value >= held or random.random() < np.exp((value - held) / heat):
+            now, many, held = trial, length, value
+            if value > top:
+                top, best = value, starts
+    return best, top
