@@ -3,8 +3,9 @@
 Monitoring changes nothing by itself: with it the schedule of taps may come nearer to the limits, because voltages are known better.
 The topology of a reconfiguration is that of lowest losses over the year with nothing else in service; taps and inverters are then
 found on it. An option is operated like the best of the combinations inside it, as :func:`gridplan.applications.voltvar.score`
-judges: steps without a solution, distance from the voltage limits, energy taken. So an application in service never makes the
-group's objective worse.
+judges: steps without a solution, distance from the voltage limits, then energy taken if volt-var optimisation is in service, and
+else losses (a better topology raises the voltage, and with it what loads draw; only volt-var optimisation sets out to lower that).
+So an application in service never makes the objective of the option worse than it is without.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 from gridplan import powerflow
 from gridplan.applications import reconfiguration, voltvar
@@ -127,15 +130,17 @@ class _Found:
 
     def best(self, name: str, members: tuple[str, ...]) -> Voltage:
         """Best combination of some applications, the smallest of equals."""
-        score, inside = min(((self.score(part), part) for part in _subsets(members)), key=lambda pair: (pair[0], len(pair[1])))
+        objective = "energy" if "voltvar" in members else "losses"
+        candidates = [(self.score(part, objective), part) for part in _subsets(members)]
+        score, inside = min(candidates, key=lambda pair: (pair[0], len(pair[1])))
         return Voltage(name, inside, self.case(inside), score)
 
-    def score(self, members: tuple[str, ...]) -> tuple[int, int, float]:
+    def score(self, members: tuple[str, ...], objective: Literal["energy", "losses"]) -> tuple[int, int, float]:
         """Objective of a combination, all areas covered counted."""
-        key = self._key(members)
+        key = (self._key(members), objective)
         if key not in self._scores:
             case = self.case(members)
-            self._scores[key] = voltvar.score(case, self._of(members), self._shared(case))
+            self._scores[key] = voltvar.score(case, replace(self._of(members), objective=objective), self._shared(case))
         return self._scores[key]
 
     def case(self, members: tuple[str, ...]) -> OperatingCase:
@@ -146,16 +151,18 @@ class _Found:
         return self._cases[key]
 
     def _key(self, members: tuple[str, ...]) -> tuple[str, ...]:
-        """Combinations that act alike: monitoring only changes what taps may do."""
-        alike = "voltvar" not in members or self.settings.monitored_margin_pu == self.settings.margin_pu
-        return tuple(name for name in members if not (alike and name == "monitoring"))
+        """Combinations that act alike: monitoring only changes what taps may do, and there may be no better topology."""
+        without = set()
+        if "voltvar" not in members or self.settings.monitored_margin_pu == self.settings.margin_pu:
+            without.add("monitoring")
+        if "reconfiguration" in members and self.topology is self.start:
+            without.add("reconfiguration")
+        return tuple(name for name in members if name not in without)
 
     def _made(self, key: tuple[str, ...], members: tuple[str, ...]) -> OperatingCase:
         if not key:
             return self.start
-        if key == ("reconfiguration",):
-            return self._switched()
-        place = self.case(("reconfiguration",)) if "reconfiguration" in key else self.start
+        place = self.topology if "reconfiguration" in key else self.start
         if "voltvar" in key:
             # With inverters, taps are found at the powers of the inverters, and then the powers at these taps.
             powers = self.case(tuple(name for name in key if name in {"smart_inverters", "reconfiguration"}))
@@ -165,7 +172,9 @@ class _Found:
             return place
         return voltvar.inverters(place, self.settings.inverters, areas=self.settings.areas).case
 
-    def _switched(self) -> OperatingCase:
+    @cached_property
+    def topology(self) -> OperatingCase:
+        """Case in the topology of lowest losses; the start itself if there is none better."""
         return reconfiguration.apply(self.start, replace(self.settings.switching, areas=self.settings.areas))
 
     def _of(self, members: tuple[str, ...]) -> voltvar.Settings:
