@@ -54,7 +54,7 @@ class Settings:
     areas: tuple[str, ...] | None = None
     inverters: Control = Control(volt_var="B", volt_watt="B")
     operations_per_day: int | None = voltvar.Settings.operations_per_day
-    switching: reconfiguration.Settings = reconfiguration.Settings()
+    switching: reconfiguration.Settings = reconfiguration.Settings(rounds=10)
 
     def __post_init__(self) -> None:
         if self.monitored_margin_pu > self.margin_pu:
@@ -84,9 +84,7 @@ class Voltage:
     score: tuple[int, int, float]
 
 
-def evaluate(
-    case: OperatingCase, settings: Settings | None = None, options: Iterable[str] | None = None
-) -> dict[str, Voltage]:
+def evaluate(case: OperatingCase, settings: Settings | None = None, options: Iterable[str] | None = None) -> dict[str, Voltage]:
     """Evaluate options of the group on one case; what they have in common is computed once.
 
     Parameters
@@ -126,6 +124,7 @@ class _Found:
         self.settings, self.start = settings, case
         self._cases: dict[tuple, OperatingCase] = {}
         self._scores: dict[tuple, tuple[int, int, float]] = {}
+        self._schedules: dict[tuple, tuple[voltvar.Schedule, ...]] = {}
         self._models: dict[int, tuple[OperatingCase, Models]] = {}
 
     def best(self, name: str, members: tuple[str, ...]) -> Voltage:
@@ -165,12 +164,19 @@ class _Found:
         place = self.topology if "reconfiguration" in key else self.start
         if "voltvar" in key:
             # With inverters, taps are found at the powers of the inverters, and then the powers at these taps.
-            powers = self.case(tuple(name for name in key if name in {"smart_inverters", "reconfiguration"}))
-            schedule = voltvar.optimise(powers, self._of(members), models=self._shared(powers)).case.schedule
-            place = replace(place, schedule=schedule)
+            powers = tuple(name for name in key if name in {"smart_inverters", "reconfiguration"})
+            place = replace(place, schedule=self._scheduled(powers)["monitoring" in key].case.schedule)
         if "smart_inverters" not in key:
             return place
         return voltvar.inverters(place, self.settings.inverters, areas=self.settings.areas).case
+
+    def _scheduled(self, powers: tuple[str, ...]) -> tuple[voltvar.Schedule, ...]:
+        """Schedules at the powers of a combination, with the margins without and with monitoring."""
+        if powers not in self._schedules:
+            case, own = self.case(powers), [self._of(()), self._of(("monitoring",))]
+            # Always in this order, so that an option alone is found as it is in company.
+            self._schedules[powers] = tuple(voltvar.schedules(case, own, models=self._shared(case)))
+        return self._schedules[powers]
 
     @cached_property
     def topology(self) -> OperatingCase:

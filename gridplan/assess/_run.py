@@ -215,9 +215,7 @@ def _joined(found: dict[Task, pd.DataFrame], pairs: list[tuple[str, int]]) -> pd
     table = pd.concat(rows, ignore_index=True).drop_duplicates(list(KEY), ignore_index=True)
     order = {name: number for number, name in enumerate(dict.fromkeys(scenario for scenario, _ in pairs))}
     groups = {name: number for number, name in enumerate(GROUPS)}
-    options = {
-        (task.group, name): number for task in found for number, name in enumerate(task.options)
-    }
+    options = {(task.group, name): number for task in found for number, name in enumerate(task.options)}
     table["option_number"] = [options[pair] for pair in zip(table["group"], table["option"], strict=True)]
     ranks = pd.DataFrame({"group": table["group"].map(groups), "scenario": table["scenario"].map(order)})
     ranks = ranks.join(table[["year", "option_number", "area"]])
