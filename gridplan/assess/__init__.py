@@ -4,6 +4,7 @@ It is the hinge of a study: left of it everything knows networks, right of it on
 study, brought to its history.
 """
 
+from gridplan.assess._additivity import additivity
 from gridplan.assess._cache import default as default_cache
 from gridplan.assess._measure import measure
 from gridplan.assess._options import GROUPS, NONE, members, options
@@ -30,6 +31,7 @@ __all__ = [
     "Execution",
     "ReliabilityToday",
     "Settings",
+    "additivity",
     "calibrated",
     "cost_by_class",
     "default_cache",

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import futures, network, needs, performance, reliability
+from gridplan import futures, needs, network, performance, reliability
 from gridplan.applications import OperatingCase, _flexible, flexibility, monitoring, voltage, voltvar
 from gridplan.applications import restoration as restoring
 from gridplan.assess import _options, _outages, _restoration, _tasks
-from gridplan.assess._measure import measure
+from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
 from gridplan.powerflow import Profiles
 from gridplan.study import Study
@@ -32,16 +32,13 @@ class Shared:
     ----------
     study, net
         The study and its network.
-    areas
-        Areas in service; None is all of them, and so it is in a table.
     """
 
     study: Study
     net: pandapowerNet
-    areas: tuple[str, ...] | None = None
 
     def __reduce__(self) -> tuple:
-        return Shared, (self.study, self.net, self.areas)
+        return Shared, (self.study, self.net)
 
     @cached_property
     def place(self) -> pd.DataFrame:
@@ -72,8 +69,8 @@ class Shared:
 def evaluate(shared: Shared, task: Task) -> pd.DataFrame:
     """Evaluate every option of a task: one row a year, option and area."""
     study = _tasks.narrowed(shared.study, task)
-    rows = {"restoration": restoration, "voltage": of_voltage, "flexibility": of_flexibility}[task.group](shared, study, task)
-    return rows.assign(group=task.group)
+    work = {"restoration": of_restoration, "voltage": of_voltage, "flexibility": of_flexibility, _tasks.JOINT: of_all}
+    return work[task.group](shared, study, task).assign(group=task.group)
 
 
 # --- restoration ---------------------------------------------------------------------------------------------------------------
@@ -95,18 +92,21 @@ def today(shared: Shared, study: Study) -> _Today:
     return _Today(scaled, _restoration.devices(model, _outages.with_calibration(model.outages, scaled), study.assumptions))
 
 
-def restoration(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+def of_restoration(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Indices and cost of interruptions, by option and area of the customers."""
     case = shared.case(study, task.scenario, task.years[0], 1)
-    return restored(shared, study, case, task.options).assign(year=task.years[0])
+    return restored(shared, study, case, (task.options, task.areas)).assign(year=task.years[0])
 
 
-def restored(shared: Shared, study: Study, case: OperatingCase, options: tuple[str, ...]) -> pd.DataFrame:
-    """Options of the restoration group on one case."""
+def restored(
+    shared: Shared, study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> pd.DataFrame:
+    """Return the rows of options of the restoration group, in service in some areas, on one case."""
+    options, covered = what
     base = shared.once("restoration", lambda: today(shared, study))
     model = reliability.prepare(case.net, _outages.outages(study, case.net, case.profiles), case.areas)
     given = _outages.with_calibration(model.outages, base.calibration)
-    put = _restoration.services(study.assumptions, base.devices, shared.areas)
+    put = _restoration.services(study.assumptions, base.devices, covered)
     table = restoring.evaluate(model, given, put, _outages.interruption_costs(study), options=options)
     table = table[(table["area"] != restoring.ALL) & ((table["area"] != restoring.OUTSIDE) | (table["customers"] > 0))]
     return table[["area", "option", *_OUTAGE]].reset_index(drop=True)
@@ -126,29 +126,31 @@ def meters(shared: Shared, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     return sensors, pd.concat([sensors, monitoring.meters(stations, template)], ignore_index=True)
 
 
-def margins(shared: Shared, study: Study, case: OperatingCase) -> tuple[float, float]:
-    """Distance from the voltage limits [pu] without and with monitoring."""
+def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[str, ...] | None) -> tuple[float, float]:
+    """Distance from the voltage limits [pu] that the areas covered need without and with monitoring in them."""
     sensors, more = shared.once("meters", lambda: meters(shared, study))
-    if shared.areas is not None:
-        buses = case.areas.loc[case.areas["area"].isin(shared.areas), "bus"]
+    if covered is not None:
+        buses = case.areas.loc[case.areas["area"].isin(covered), "bus"]
         added = more.iloc[len(sensors) :]
         more = pd.concat([sensors, added[added["bus"].isin(buses)]], ignore_index=True)
-    tables = [monitoring.margins(case, table) for table in (sensors, more)]
-    own = tables[0]["area"].isin(tables[0]["area"] if shared.areas is None else shared.areas)
-    return tuple(float(table.loc[own, "margin_pu"].max()) for table in tables)
+    tables = [monitoring.margins(case, table).set_index("area")["margin_pu"] for table in (sensors, more)]
+    without, with_monitoring = (float(table[list(covered or table.index)].max()) for table in tables)
+    return without, min(without, with_monitoring)
 
 
 def of_voltage(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Energy, losses, peak and violations, by option and area."""
     case = shared.case(study, task.scenario, task.years[0], task.every)
-    found = voltages(shared, study, case, task.options)
+    found = voltages(shared, study, case, (task.options, task.areas))
     return _measured({name: joint.case for name, joint in found.items()}, case).assign(year=task.years[0])
 
 
-def voltages(shared: Shared, study: Study, case: OperatingCase, options: tuple[str, ...]) -> Mapping[str, voltage.Voltage]:
-    """Options of the voltage group on one case, its loads dependent on the voltage where customers are known."""
-    without, with_monitoring = margins(shared, study, case)
-    settings = voltage.Settings(without, min(without, with_monitoring), shared.areas)
+def voltages(
+    shared: Shared, study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> Mapping[str, voltage.Voltage]:
+    """Options of the voltage group in some areas of a case, its loads dependent on the voltage where customers are known."""
+    options, covered = what
+    settings = voltage.Settings(*margins(shared, study, case, covered), areas=covered)
     if {"customers", "customer_classes"} <= set(study.tables):
         tables = study.table("customers"), study.table("customer_classes"), study.tables.get("load_models")
         case = voltvar.with_load_models(case, *tables)
@@ -156,19 +158,24 @@ def voltages(shared: Shared, study: Study, case: OperatingCase, options: tuple[s
 
 
 def _measured(cases: Mapping[str, OperatingCase], start: OperatingCase) -> pd.DataFrame:
-    """Measure each different case once; switching operations and what generation is cut count against the start."""
-    known: dict[int, pd.DataFrame] = {}
-    for case in [*cases.values()]:
-        known.setdefault(id(case), None)
-    for case in cases.values():
-        if known[id(case)] is None:
-            known[id(case)] = measure(case)
+    """Measure each different case once; switches operated and energy cut count against the start."""
+    different = {id(case): case for case in cases.values()}
+    known = {key: measure(case) for key, case in different.items()}
+    available = _generated(start)
     rows = []
     for name, case in cases.items():
-        table = known[id(case)].copy()
-        table["operations"] += _switched(start, case).reindex(table["area"]).to_numpy(float)
-        rows.append(table.assign(option=name))
+        table = known[id(case)]
+        switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
+        cut = available.reindex(table["area"]).to_numpy(float) - _generated(case).reindex(table["area"]).to_numpy(float)
+        cut = np.where(np.abs(cut) < 1e-9, 0.0, cut)
+        rows.append(table.assign(option=name, operations=table["operations"] + switched, curtailed_mwh=cut))
     return pd.concat(rows, ignore_index=True)
+
+
+def _generated(case: OperatingCase) -> pd.Series:
+    """Energy of the generators of each area [MWh/yr]."""
+    power = _flexible.powers(case, "sgen").drop(columns=_flexible.ALL)
+    return power.mean() * HOURS
 
 
 def _switched(start: OperatingCase, case: OperatingCase) -> pd.Series:
@@ -186,30 +193,32 @@ def _switched(start: OperatingCase, case: OperatingCase) -> pd.Series:
 def of_flexibility(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Energy, peak and violations with what was cut, shifted and stored, and the conventional plan, by option, year and area."""
     cases = {year: shared.case(study, task.scenario, year, task.every) for year in task.years}
-    found = {year: flexible(shared, study, case, task.options) for year, case in cases.items()}
+    found = {year: flexible(study, case, (task.options, task.areas)) for year, case in cases.items()}
     rows = []
     for year, joints in found.items():
         known = {id(joint.case): measure(joint.case, joint.state) for joint in joints.values()}
-        scale = 8760.0 / (len(cases[year].profiles.time) * cases[year].profiles.step_h)
+        scale = HOURS / (len(cases[year].profiles.time) * cases[year].profiles.step_h)
         for name, joint in joints.items():
             own = joint.summary.set_index("area")[["curtailed_mwh", "shifted_mwh", "stored_mwh"]] * scale
             rows.append(known[id(joint.case)].join(own, on="area").assign(option=name, year=year))
     table = pd.concat(rows, ignore_index=True)
-    if "measures" not in study.tables:
+    if "measures" not in study.tables or not task.plan:
         return table.assign(reinforcement_keur=np.nan)
     return table.merge(_reinforced(study, found), on=["area", "option", "year"])
 
 
-def flexible(shared: Shared, study: Study, case: OperatingCase, options: tuple[str, ...]) -> Mapping[str, flexibility.Joint]:
-    """Options of the flexibility group on one case."""
-    settings = flexibility.Settings(study.table("flexibility"), areas=shared.areas)
-    return flexibility.evaluate(case, settings, options)
+def flexible(
+    study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> Mapping[str, flexibility.Joint]:
+    """Options of the flexibility group in some areas of a case."""
+    options, covered = what
+    return flexibility.evaluate(case, flexibility.Settings(study.table("flexibility"), areas=covered), options)
 
 
 def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint]]) -> pd.DataFrame:
     """Cost of the conventional plan up to each year, by option and area."""
     years, done = sorted(found), {}
-    options = list(next(iter(found.values())))
+    options = list(found[years[0]])
     plans: dict[tuple[int, ...], needs.Plan] = {}
     for option in options:
         key = tuple(id(found[year][option].case) for year in years)
@@ -217,19 +226,14 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
             cases = {year: found[year][option].case for year in years}
             plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=_SEARCH)
         done[option] = plans[key]
-    weights = measure_shares(found[years[0]][options[0]].case)
+    weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
 
 
-def measure_shares(case: OperatingCase) -> pd.Series:
+def _load_shares(case: OperatingCase) -> pd.Series:
     """Share of each area in the load, for what is built outside the areas."""
-    load = flexible_load(case)
+    load = _flexible.powers(case, "load").drop(columns=_flexible.ALL).sum()
     return load / load.sum() if load.sum() > 0 else load * 0 + 1 / len(load)
-
-
-def flexible_load(case: OperatingCase) -> pd.Series:
-    """Energy of the loads of each area."""
-    return _flexible.powers(case, "load").drop(columns=_flexible.ALL).sum()
 
 
 def _cost(plans: Mapping[str, needs.Plan], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
@@ -244,3 +248,29 @@ def _cost(plans: Mapping[str, needs.Plan], option: str, years: list[int], weight
         known = plan.left.empty or year < plan.left["year"].min()
         rows.append(pd.DataFrame({"area": own.index, "reinforcement_keur": own.to_numpy() if known else np.nan, "year": year}))
     return pd.concat(rows, ignore_index=True).assign(option=option)
+
+
+# --- everything at once --------------------------------------------------------------------------------------------------------
+
+
+def of_all(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+    """Everything in service at once, in the columns of all groups.
+
+    First flexibility, whose programs know no other group; then the voltage group with the powers that it leaves; then restoration
+    with these powers in that topology.
+    """
+    start = shared.case(study, task.scenario, task.years[0], task.every)
+    full = {group: _options.options(group)[-1] for group in _options.GROUPS}
+    moved = flexible(study, start, ((full["flexibility"],), task.areas))[full["flexibility"]]
+    found = voltages(shared, study, moved.case, ((_options.NONE, full["voltage"]), task.areas))
+    case = found[full["voltage"]].case
+    table = _measured({task.options[0]: case}, start)
+    own = moved.summary.set_index("area")[["shifted_mwh", "stored_mwh"]]
+    scale = HOURS / (len(start.profiles.time) * start.profiles.step_h)
+    table = table.join(own * scale, on="area")
+    if "restoration" not in _tasks.groups(study):
+        return table.assign(year=task.years[0])
+    switch = case.net.switch.loc[start.net.switch.index, start.net.switch.columns]
+    placed = replace(moved.case, net=pandapowerNet(dict(moved.case.net.items()) | {"switch": switch}))
+    outage = restored(shared, study, placed, ((full["restoration"],), task.areas)).drop(columns="option")
+    return table.merge(outage, on="area").assign(year=task.years[0])

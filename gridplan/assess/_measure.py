@@ -33,7 +33,7 @@ def measure(case: OperatingCase, state: State | None = None) -> pd.DataFrame:
         of its share, by load, of what no area holds (bus bars, transformers) [MWh/yr], `peak_mw` (highest load and losses less
         generation) [MW], `outside_h` (a bus or line of the area, or a transformer that feeds it, is outside the limits) [h/yr],
         `failed_h` [h/yr], `operations` of the tap changers that feed it and the capacitor banks in it, shared equally among the
-        areas fed [1/yr]. Steps without a solution count as failed and as outside; if there are any, energies and peak are missing.
+        areas fed [1/yr]. Steps without a solution count as failed and as outside; with any, energies and peak are missing.
     """
     state = state or _flexible.simulate(case)
     found = _summary.series(case)
@@ -63,7 +63,7 @@ def _shares(load: np.ndarray) -> np.ndarray:
 
 
 def _operations(case: OperatingCase) -> pd.Series:
-    """Changes of position by area."""
+    """Count changes of position by area."""
     names = sorted(case.areas["area"].unique())
     counts, feeding = pd.Series(0.0, index=names), _flexible.feeding(case) if case.schedule else {}
     area = case.areas.set_index("bus")["area"]

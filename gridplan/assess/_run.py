@@ -144,12 +144,12 @@ def metrics(
     execution, settings = execution or Execution(), settings or Settings()
     pairs = _tasks.wanted(study, scenarios, years)
     work = _tasks.tasks(study, settings, pairs)
-    found = _evaluated(_groups.Shared(study, net), work, execution)
+    found = evaluated(_groups.Shared(study, net), work, execution)
     return _joined(found, pairs)
 
 
-def _evaluated(shared: _groups.Shared, work: list[Task], execution: Execution) -> dict[Task, pd.DataFrame]:
-    """Result of each task, from the cache or made now."""
+def evaluated(shared: _groups.Shared, work: list[Task], execution: Execution) -> dict[Task, pd.DataFrame]:
+    """Return the result of each task, from the cache or made now."""
     keys = _tasks.keys(shared.study, shared.net, work) if execution.cache else {}
     found = {task: _cache.load(execution.cache, keys[task]) for task in work} if execution.cache else dict.fromkeys(work)
     missing = [task for task in work if found[task] is None]
@@ -251,7 +251,7 @@ def _spread(
     waiting = {
         client.submit(function, place, item, pure=False, retries=2, priority=-number): item for number, item in enumerate(items)
     }
-    for future in as_completed(waiting):
+    for future in as_completed(waiting, loop=client.loop):
         yield waiting[future], future.result()
 
 

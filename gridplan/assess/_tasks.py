@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.resources
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from gridplan.assess._options import GROUPS, options
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.study import Assumptions, Study
 
+JOINT = "all groups"
+"""Name of the group of a task that puts every group in service at once."""
 TODAY = "today"
 """Name of the scenario in the table of a study that has none."""
 
@@ -37,6 +40,7 @@ _OWN = {
     "voltage": ("load_models", "sensors"),
     "flexibility": ("flexibility", "measures"),
 }
+_OWN[JOINT] = tuple(itertools.chain.from_iterable(_OWN.values()))
 _NEEDED = {
     "restoration": ("outage_rates", "restoration", "interruption_costs", "customers"),
     "voltage": (),
@@ -56,6 +60,7 @@ _ASSUMED = {
     "voltage": ("monitored_stations", "station_meter_sd_percent"),
     "flexibility": (),
 }
+_ASSUMED[JOINT] = tuple(itertools.chain.from_iterable(_ASSUMED.values()))
 _NO_PHYSICS = {
     *("figures", "explorers", "report", "cli.py", "columns.csv", "scoring", "roadmap", "robustness"),
     *("gaps", "architecture", "communications", "capability"),
@@ -110,6 +115,10 @@ class Task:
         Names of the options.
     every
         As in :class:`Settings`.
+    areas
+        Areas in which options are in service; None is all of them, as in a table.
+    plan
+        Whether the conventional plan is made.
     """
 
     group: str
@@ -117,6 +126,8 @@ class Task:
     years: tuple[int, ...]
     options: tuple[str, ...]
     every: int
+    areas: tuple[str, ...] | None = None
+    plan: bool = True
 
 
 def groups(study: Study) -> list[str]:
