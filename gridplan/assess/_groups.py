@@ -21,7 +21,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-_SEARCH = needs.Search(weights=(1.0,), exact=0)
+_SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +118,24 @@ def restored(
 def meters(shared: Shared, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sensors of today, and those with the meters that monitoring adds, placed in the base year where they help most."""
     case = shared.case(study, "", study.base_year, 4)
-    sensors = study.tables.get("sensors", pd.DataFrame(columns=monitoring.SENSORS))
-    template = pd.DataFrame([_METER | {"sd_percent": study.assumptions["station_meter_sd_percent"]}])
-    count = int(study.assumptions["monitored_stations"])
-    curve = monitoring.curve(case, sensors, template, points=count)
+    today, count = sensors_of(study), int(study.assumptions["monitored_stations"])
+    return today, with_meters(study, today, monitoring.curve(case, today, meter_of(study), points=count))
+
+
+def sensors_of(study: Study) -> pd.DataFrame:
+    """Return the sensors in place; none where the study names none."""
+    return study.tables.get("sensors", pd.DataFrame(columns=monitoring.SENSORS))
+
+
+def meter_of(study: Study) -> pd.DataFrame:
+    """Return the meter that monitoring adds to a station, as a row of sensors."""
+    return pd.DataFrame([_METER | {"sd_percent": study.assumptions["station_meter_sd_percent"]}])
+
+
+def with_meters(study: Study, today: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
+    """Return sensors with meters at the stations of a curve of :func:`gridplan.applications.monitoring.curve`."""
     stations = [int(name.rsplit(" ", 1)[1]) for name in curve["sensor"][1:]]
-    return sensors, pd.concat([sensors, monitoring.meters(stations, template)], ignore_index=True)
+    return pd.concat([today, monitoring.meters(stations, meter_of(study))], ignore_index=True)
 
 
 def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[str, ...] | None) -> tuple[float, float]:
