@@ -39,10 +39,10 @@ from gridplan.assess._views import (
 
 __all__ = [
     "COLUMNS",
-    "Execution",
     "GROUPS",
     "KEY",
     "NONE",
+    "Execution",
     "ReliabilityToday",
     "Settings",
     "additivity",

@@ -95,8 +95,8 @@ def known_sections(study: Study, case: OperatingCase, curve: pd.DataFrame) -> pd
     Returns
     -------
     pd.DataFrame
-        One row a state and area: `series` (``today`` or ``monitoring``), `area`, `margin_pu` (that volt-var optimisation keeps from
-        the limits [pu]), `lines`, `known_percent` (line sections whose loading is known well enough for a transfer [%]),
+        One row a state and area: `series` (``today`` or ``monitoring``), `area`, `margin_pu` (that volt-var optimisation keeps
+        from the limits [pu]), `lines`, `known_percent` (line sections whose loading is known well enough for a transfer [%]),
         `loading_error_percent` (median of its 95 % errors [% of the rating]).
     """
     today = _groups.sensors_of(study)

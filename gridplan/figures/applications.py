@@ -172,8 +172,9 @@ def cvr(found: pd.DataFrame, published: pd.DataFrame) -> Figure:
     title = f"One per cent less voltage saves {number(whole['cvr_factor'], 2)} % of what is consumed"
     lowered = number(whole["vm_reduction_percent"], 1)
     caption = (
-        f"Volt-var optimisation lowers the mean voltage by {lowered} %. Grey: published. The factor found follows from the shares of "
-        "constant impedance and current in the loads; it falls below 2 z + i of 1 pu because these shares weigh less at low voltage."
+        f"Volt-var optimisation lowers the mean voltage by {lowered} %. Grey: published. The factor found follows from the shares "
+        "of constant impedance and current in the loads, and from the voltage before and after: 2 z + i is that of a small change "
+        "at 1 pu."
     )
     alt = "; ".join(f"{row.area}: {number(row.cvr_factor, 2)}" for row in found.itertuples())
     return Figure(figure, "cvr-factors", title, caption, f"CVR factors found: {alt}.", found)
@@ -223,8 +224,8 @@ def relied_on(table: pd.DataFrame) -> Table:
     means = table.groupby("series")["known_percent"].mean()
     title = f"The loading of {means['monitoring']:.0f} % of the line sections is known well enough for a transfer"
     caption = (
-        "The margin is what volt-var optimisation keeps from the limits; a transfer by FLISR can rely on the loading of the sections "
-        f"known within a tenth of their rating. With the sensors of today it is {means['today']:.0f} %."
+        "The margin is what volt-var optimisation keeps from the limits; a transfer by FLISR can rely on the loading of the "
+        f"sections known within a tenth of their rating. With the sensors of today it is {means['today']:.0f} %."
     )
     return Table(shown, "relied-on", title, caption, {"margin_pu": 4, "known_percent": 0, "loading_error_percent": 1})
 
@@ -347,8 +348,8 @@ def lesson(shares: pd.DataFrame, found: pd.DataFrame, flexible: pd.DataFrame, er
     return prose(
         "- **What gives most**: {series} falls by {joint:.0f} % with all applications of its group; added up one by one it would "
         "look like {singles:.0f} %.\n"
-        "- **Conservation voltage reduction**: {lower:.1f} % less voltage saves {saved:.1f} % of the energy, a factor of {cvr:.2f}. "
-        "It follows from the load model; measure it on a feeder before it is promised.\n"
+        "- **Conservation voltage reduction**: {lower:.1f} % less voltage saves {saved:.1f} % of the energy, a factor of "
+        "{cvr:.2f}. It follows from the load model; measure it on a feeder before it is promised.\n"
         "- **Flexibility**: all options together cut {cut:,.0f} MWh a year and avoid or defer {avoided:,.0f} k{currency} of "
         "reinforcement.\n"
         "- **How far numbers can be added**: between groups the error is at most {error:.0f} % of a change.",

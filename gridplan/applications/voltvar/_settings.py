@@ -34,7 +34,7 @@ def defaults() -> pd.DataFrame:
 
 
 def published() -> pd.DataFrame:
-    """Published CVR factors.
+    """Return published CVR factors.
 
     Returns
     -------
