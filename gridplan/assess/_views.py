@@ -48,8 +48,8 @@ def totals(metrics: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        The columns of `metrics` without the area: indices per customer weighted by the customers, the rest summed:
-        `peak_mw` is the sum of the areas' peaks and `outside_h` counts hours of areas. `energy_taken_mwh` is added: what is consumed and lost.
+        The columns of `metrics` without the area: indices per customer weighted by the customers, the rest summed: `peak_mw` is
+        the sum of the areas' peaks and `outside_h` counts hours of areas. `energy_taken_mwh` is added: consumed and lost.
     """
     numbers = [name for name in metrics if name not in {"area", *_KEY}]
     table = metrics.copy()

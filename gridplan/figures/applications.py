@@ -173,8 +173,8 @@ def cvr(found: pd.DataFrame, published: pd.DataFrame) -> Figure:
     lowered = number(whole["vm_reduction_percent"], 1)
     caption = (
         f"Volt-var optimisation lowers the mean voltage by {lowered} %. Grey: published. The factor found follows from the "
-        "shares of constant impedance and current in the loads, and from the voltage before and after: 2 z + i is that of a small "
-        "change at 1 pu."
+        "shares of constant impedance and current in the loads, and from the voltage before and after: 2 z + i is that of a "
+        "small change at 1 pu."
     )
     alt = "; ".join(f"{row.area}: {number(row.cvr_factor, 2)}" for row in found.itertuples())
     return Figure(figure, "cvr-factors", title, caption, f"CVR factors found: {alt}.", found)
