@@ -18,15 +18,13 @@ from gridplan import reliability
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.powerflow import Profiles
-from gridplan.reliability import Model, Outages
+from gridplan.reliability import OUTSIDE, Model, Outages
 from gridplan.valuation import CostSet
 
 ORDER = ("fault_indicators", "remote_control", "flisr", "outage_prediction", "predictive_maintenance")
 """Order in which applications are put in service: FLISR automates what is remotely controlled by then."""
 ALL = "all"
 """Name of the whole network among the areas."""
-OUTSIDE = "substation"
-"""Name of what lies outside the areas."""
 NONE = "none"
 """Option with nothing in service."""
 
