@@ -38,13 +38,16 @@ def test_every_combination_is_there_and_nothing_in_service_is_the_case_itself(ca
     assert found["none"].case is case
 
 
-def test_more_in_service_is_never_worse(found, settings):
+def test_more_in_service_is_never_worse(found):
+    known = {}
     for small, large in itertools.permutations(found, 2):
         members = [set() if name == "none" else set(name.split("+")) for name in (small, large)]
-        if members[0] < members[1]:
+        if members[0] < members[1] and len(members[1] - members[0]) == 1:
             objective = "energy" if "voltvar" in members[1] else "losses"
-            own = voltvar.Settings(objective=objective)
-            assert found[large].score <= voltvar.score(found[small].case, own)
+            case = found[small].case
+            if (id(case), objective) not in known:
+                known[id(case), objective] = voltvar.score(case, voltvar.Settings(objective=objective))
+            assert found[large].score <= known[id(case), objective]
 
 
 def test_an_option_alone_is_that_of_the_set(case, settings, found):
