@@ -149,7 +149,8 @@ def changed(study: Study, name: str, **values: object) -> Study:
 def test_a_changed_table_touches_only_the_groups_that_read_it(study, net, name, column, touched):
     work = _tasks.tasks(study, assess.Settings(), _tasks.wanted(study, None, None))
     column = column if column in study.tables[name] else study.tables[name].select_dtypes("number").columns[0]
-    before, after = _tasks.keys(study, net, work), _tasks.keys(changed(study, name, **{column: 0.25}), net, work)
+    value = 2 if pd.api.types.is_integer_dtype(study.tables[name][column]) else 0.25
+    before, after = _tasks.keys(study, net, work), _tasks.keys(changed(study, name, **{column: value}), net, work)
     assert {task.group for task in work if before[task] != after[task]} == touched
 
 

@@ -135,7 +135,8 @@ def meter_of(study: Study) -> pd.DataFrame:
 def with_meters(study: Study, today: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
     """Return sensors with meters at the stations of a curve of :func:`gridplan.applications.monitoring.curve`."""
     stations = [int(name.rsplit(" ", 1)[1]) for name in curve["sensor"][1:]]
-    return pd.concat([today, monitoring.meters(stations, meter_of(study))], ignore_index=True)
+    added = monitoring.meters(stations, meter_of(study))
+    return pd.concat([table for table in (today, added) if len(table)], ignore_index=True) if stations else today
 
 
 def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[str, ...] | None) -> tuple[float, float]:
@@ -144,7 +145,8 @@ def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[st
     if covered is not None:
         buses = case.areas.loc[case.areas["area"].isin(covered), "bus"]
         added = more.iloc[len(sensors) :]
-        more = pd.concat([sensors, added[added["bus"].isin(buses)]], ignore_index=True)
+        parts = [table for table in (sensors, added[added["bus"].isin(buses)]) if len(table)]
+        more = pd.concat(parts, ignore_index=True) if parts else sensors
     tables = [monitoring.margins(case, table).set_index("area")["margin_pu"] for table in (sensors, more)]
     without, with_monitoring = (float(table[list(covered or table.index)].max()) for table in tables)
     return without, min(without, with_monitoring)

@@ -248,9 +248,7 @@ def _spread(
     from distributed import as_completed  # noqa: PLC0415 - loaded where it is used
 
     place = client.scatter(shared, broadcast=True, hash=False)
-    waiting = {
-        client.submit(function, place, item, pure=False, retries=2, priority=-number): item for number, item in enumerate(items)
-    }
+    waiting = {client.submit(function, place, item, pure=False, priority=-number): item for number, item in enumerate(items)}
     for future in as_completed(waiting, loop=client.loop):
         yield waiting[future], future.result()
 
