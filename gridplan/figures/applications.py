@@ -102,17 +102,42 @@ def overlap(table: pd.DataFrame, *, label: str) -> Figure:
         figure.add_trace(bar.update(cliponaxis=False, hovertemplate=f"%{{x}}, {name}: %{{text}}<extra></extra>"))
     figure.update_layout(barmode="group", bargap=0.4, margin={"t": 92})
     figure.update_yaxes(title_text=label, rangemode="tozero", separatethousands=True)
-    lost = (table["singles"] - table["joint"]).sum()
-    total = table["singles"].sum()
+    lost = table["singles"] - table["joint"]
     title = "The applications do not overlap"
-    if total > 0 and abs(lost) > 1e-9 * total:
-        words = "count twice" if lost > 0 else "come only from combining them"
-        title = f"{number(100 * abs(lost) / total, 0)} % of the gains that applications show alone would {words}"
+    if len(table) and lost.abs().max() > 1e-9:
+        worst = table.loc[lost.abs().idxmax()]
+        apart, together = number(worst["singles"], 0), number(worst["joint"], 0)
+        title = f"{worst['series']}: added up it would look like {apart} %, together it is {together} %"
     alt = ", ".join(
         f"{row.series}: alone {number(row.singles, 1)}, together {number(row.joint, 1)}" for row in table.itertuples()
     )
     caption = "The sum of what each application gives alone, and what all of them give together; the difference is the overlap."
     return Figure(figure, "overlap", title, caption, alt, table)
+
+
+def saved(table: pd.DataFrame, *, column: str, label: str) -> Figure:
+    """Draw what options save in the whole network.
+
+    Parameters
+    ----------
+    table
+        `area`, `option` (in words) and the column: what is saved, by area.
+    column, label
+        What is drawn, and its axis title with the unit.
+    """
+    whole = table.groupby("option", sort=False)[column].sum().reset_index()[::-1]
+    colours = [theme.CATEGORIES[1], *[theme.ACCENT] * (len(whole) - 1)]
+    text = [number(value, 0) for value in whole[column]]
+    bar = go.Bar(y=[theme.text(option) for option in whole["option"]], x=whole[column], orientation="h", marker_color=colours)
+    bar.update(text=text, textposition="outside", cliponaxis=False, hovertemplate="%{y}: %{text}<extra></extra>")
+    figure = go.Figure(bar).update_layout(height=150 + 40 * len(whole), bargap=0.35, margin={"r": 64})
+    figure.update_xaxes(title_text=label, rangemode="tozero", separatethousands=True, showgrid=True)
+    figure.update_yaxes(showgrid=False)
+    best = whole.iloc[1:].loc[lambda rows: rows[column].idxmax()] if len(whole) > 1 else whole.iloc[0]
+    title = f"{best['option']} alone saves {number(best[column], 0)}, all together {number(whole[column].iloc[0], 0)}: {label}"
+    alt = ", ".join(f"{row.option}: {number(getattr(row, column), 0)}" for row in whole.itertuples())
+    caption = "Each application alone, and all of them at once, against nothing of their group in service."
+    return Figure(figure, f"saved-{column.replace('_', '-')}", title, caption, alt, whole[::-1])
 
 
 def paths(table: pd.DataFrame) -> Figure:
@@ -131,7 +156,7 @@ def paths(table: pd.DataFrame) -> Figure:
             line = go.Scatter(x=rows["year"], y=rows["gain"], name=theme.text(scenario), legendgroup=scenario)
             line.update(mode="lines+markers", line_color=colour, showlegend=place == 1)
             figure.add_trace(line.update(hovertemplate="%{fullData.name}, %{x}: %{y:,.3g}<extra></extra>"), row=1, col=place)
-    figure.update_layout(height=400, margin={"t": 110})
+    figure.update_layout(height=430, margin={"t": 140}, legend={"y": 1.32, "yanchor": "top"})
     figure.update_annotations(font_size=12)
     figure.update_xaxes(tickformat="d", dtick=5)
     figure.update_yaxes(rangemode="tozero", separatethousands=True)
@@ -247,7 +272,7 @@ def losses(table: pd.DataFrame) -> Figure:
             x=rows["year"].astype(str), y=rows["losses_saved_mwh"], name=theme.text(scenario), marker_color=colour, text=text
         )
         figure.add_trace(bar.update(textposition="outside", cliponaxis=False))
-    figure.update_layout(barmode="group", bargap=0.35, margin={"t": 92})
+    figure.update_layout(barmode="group", bargap=0.55, margin={"t": 92})
     figure.update_xaxes(title_text="Year", type="category")
     figure.update_yaxes(title_text="Losses saved [MWh/yr]", rangemode="tozero", separatethousands=True)
     share = 100 * table["losses_saved_mwh"] / table["losses_mwh"]
@@ -320,7 +345,8 @@ def ticked(today: pd.DataFrame, after: pd.DataFrame) -> Figure:
             rows = table[table["group"] == group]
             bar = go.Bar(x=rows["area"], y=rows[column], name=name, marker_color=colour, showlegend=place == 1, legendgroup=name)
             figure.add_trace(bar.update(hovertemplate="%{x}: %{y:,.3g}<extra></extra>"), row=1, col=place)
-    figure.update_layout(barmode="group", height=380, margin={"t": 110})
+    figure.update_layout(barmode="group", height=410, margin={"t": 140}, legend={"y": 1.36, "yanchor": "top"})
+    figure.update_annotations(font_size=12)
     figure.update_xaxes(type="category")
     alt = "; ".join(f"{row.area}: {row.option}" for row in after.itertuples())
     title = "What is ticked changes each area by itself"
