@@ -123,7 +123,7 @@ def test_applications_of_the_bundled_study(tmp_path, monkeypatch):
     run = report.render(
         ROOT / "notebooks" / "50-adms-applications.ipynb",
         study=ROOT / "data" / "oberrhein",
-        parameters={"all_futures": False, "year": 2030, "every": 96},
+        parameters={"all_futures": False, "year": 2030, "every": 92},  # a step a day, each at another hour
         out=tmp_path,
     )
     minutes = pd.read_csv(run.folder / "csv" / "options-saidi-min.csv").set_index("option")["saidi_min"]
