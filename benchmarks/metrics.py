@@ -40,7 +40,7 @@ def fleet(count: int = 200) -> None:
         paths = [_written(Path(folder) / f"network-{number:03d}", number) for number in range(count)]
         spent, found = {}, {}
         for workers in (1, 2):
-            with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+            with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
                 where = assess.Execution(cluster.scheduler_address)
                 assess.fleet(paths[: 2 * workers], settings=VOLTAGE, execution=where)  # loads modules and compiled code
                 start = time.perf_counter()
@@ -55,7 +55,7 @@ def fleet(count: int = 200) -> None:
 
 def _with_a_kill(paths: list[Path]) -> pd.DataFrame:
     done_once = threading.Event()
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
 
         def kill(done: int, count: int) -> None:
             if done >= count // 2 and not done_once.is_set():

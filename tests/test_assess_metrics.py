@@ -209,7 +209,7 @@ def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net, tabl
     from distributed import LocalCluster
 
     killed = threading.Event()
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
 
         def kill(done: int, count: int) -> None:
             if done == 1 and not killed.is_set():
