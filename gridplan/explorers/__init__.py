@@ -5,6 +5,7 @@ a report can show its outputs for fixed values and a test can call it without a 
 """
 
 from gridplan.explorers._architecture import architecture, projects
+from gridplan.explorers._applications import applications
 from gridplan.explorers._network import adoption, hosting_capacity, series, today
 from gridplan.explorers._reliability import restoration
 from gridplan.explorers._widgets import Explorer, choice, slider
@@ -21,3 +22,4 @@ __all__ = [
     "slider",
     "today",
 ]
+__all__ = ["Explorer", "adoption", "applications", "choice", "hosting_capacity", "restoration", "series", "slider", "today"]

@@ -9,8 +9,8 @@ never makes the objective worse. :func:`summary` says what a case takes, by area
 from gridplan.applications.voltvar._apply import apply, options, score
 from gridplan.applications.voltvar._inverters import Inverters, inverters
 from gridplan.applications.voltvar._models import load_models, with_load_models
-from gridplan.applications.voltvar._optimise import Schedule, optimise, regulate
-from gridplan.applications.voltvar._settings import Settings, defaults
+from gridplan.applications.voltvar._optimise import Schedule, optimise, regulate, schedules
+from gridplan.applications.voltvar._settings import Settings, defaults, published
 from gridplan.applications.voltvar._summary import operations, summary
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "operations",
     "optimise",
     "options",
+    "published",
     "regulate",
+    "schedules",
     "score",
     "summary",
     "with_load_models",
