@@ -51,11 +51,7 @@ lab: $(VENV)/.ready
 	@$(BIN)/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 bench: $(VENV)/.ready-test
-	@$(BIN)/python benchmarks/powerflow.py
-	@$(BIN)/python benchmarks/hosting.py
-	@$(BIN)/python benchmarks/futures.py
-	@$(BIN)/python benchmarks/reliability.py
-	@$(BIN)/python benchmarks/reliability_years.py
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 # Needs uv; the lock files hold versions and hashes only, for every platform and Python from 3.11 on.
 lock:
