@@ -1,6 +1,19 @@
 """Plotly figures, tables, cards and prose for notebooks and reports; nothing here computes a result."""
 
-from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, sentences, theme
+from gridplan.figures import (
+    applications,
+    futures,
+    hosting,
+    maps,
+    needs,
+    operation,
+    reliability,
+    restoration,
+    robustness,
+    scoring,
+    sentences,
+    theme,
+)
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
@@ -21,6 +34,8 @@ __all__ = [
     "prose",
     "reliability",
     "restoration",
+    "robustness",
+    "scoring",
     "sentences",
     "theme",
 ]

@@ -121,6 +121,7 @@ def known_table(table: str) -> str:
     return table
 
 
+@functools.cache
 def spec(column: str, table: str | None = None) -> Spec:
     """Return the dictionary row of a column.
 

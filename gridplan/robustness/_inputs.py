@@ -1,0 +1,255 @@
+"""What a plan is made of, in which terms it is valued, and gridplan's own figures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from gridplan.errors import InputError, ParameterError, Problem, suggest
+
+BUNDLED = ("cost_classes", "ranges", "defaults")
+NONE = ("", "none")
+"""Options that put nothing in service and give nothing."""
+
+NEEDED = {
+    "schedule": ("project", "start_year", "delivered_year"),
+    "projects": ("project", "capex_keur", "opex_keur_per_yr"),
+    "service": ("area", "group", "option", "year"),
+    "benefits": ("area", "group", "option", "scenario", "year", "stream", "benefit_keur"),
+    "kpis": ("area", "group", "option", "scenario", "year"),
+    "enablers": ("area", "group", "option", "project"),
+    "spend": ("project", "year", "spend_keur"),
+}
+KEYS = {
+    "schedule": ["project"],
+    "projects": ["project"],
+    "service": ["area", "group", "year"],
+    "benefits": ["area", "group", "option", "scenario", "year", "stream"],
+    "kpis": ["area", "group", "option", "scenario", "year"],
+}
+
+
+@functools.cache
+def _bundled(name: str) -> pd.DataFrame:
+    with resources.files("gridplan.robustness").joinpath(f"{name}.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=False)
+
+
+def bundled(name: str) -> pd.DataFrame:
+    """Return a table that comes with gridplan, with source and evidence in each row.
+
+    Parameters
+    ----------
+    name
+        ``cost_classes`` (ranges of cost estimates), ``ranges`` (of delays, prices, failure rates) or ``defaults``.
+
+    Raises
+    ------
+    ParameterError
+        There is no such table.
+    """
+    if name not in BUNDLED:
+        raise ParameterError(
+            "bundled table", [Problem("name", f"'{name}' does not come with gridplan", remedy=suggest(name, BUNDLED))]
+        )
+    return _bundled(name).copy()
+
+
+def default(name: str) -> float:
+    """Return one of gridplan's own figures."""
+    return float(_bundled("defaults").set_index("name").loc[name, "value"])
+
+
+@dataclass(frozen=True)
+class Terms:
+    """In which terms plans are valued.
+
+    Parameters
+    ----------
+    discount_rate
+        Rate per year, real or nominal as the money is [1].
+    base_year
+        Year to which money is discounted; money of the year t is divided by (1 + rate) ** (t - base_year).
+    scenario_weights
+        Probability of each scenario; they sum to 1. Without it all scenarios of the benefits are equally likely.
+    """
+
+    discount_rate: float
+    base_year: int
+    scenario_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.discount_rate > -1:
+            problems.append(Problem("discount_rate", f"{self.discount_rate:g} is not above -1 (-100 %)"))
+        weights = list(self.scenario_weights.values())
+        if weights and (min(weights) < 0 or abs(sum(weights) - 1) > 1e-6):
+            what = f"are {weights}, with the sum {sum(weights):g}"
+            problems.append(Problem("scenario_weights", what, remedy="give probabilities of at least 0 that sum to 1"))
+        if problems:
+            raise ParameterError("terms", problems)
+
+    def present(self, years: np.ndarray) -> np.ndarray:
+        """Return what one unit of money of each year is worth in the base year."""
+        return (1.0 + self.discount_rate) ** -(np.asarray(years, float) - self.base_year)
+
+    def weights(self, scenarios: list[str]) -> dict[str, float]:
+        """Return the probability of each of a plan's scenarios, in this order."""
+        if not self.scenario_weights:
+            return dict.fromkeys(scenarios, 1 / max(len(scenarios), 1))
+        unknown = [name for name in self.scenario_weights if name not in scenarios]
+        if unknown:
+            found = [
+                Problem("scenario_weights", f"'{n}' is no scenario of the benefits", remedy=suggest(n, scenarios))
+                for n in unknown
+            ]
+            raise ParameterError("terms", found)
+        return {name: self.scenario_weights.get(name, 0.0) for name in scenarios}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A roadmap and what it brings, as tables.
+
+    Parameters
+    ----------
+    schedule
+        `project`, `start_year`, `delivered_year` (in service from the start of that year).
+    projects
+        `project`, `capex_keur` [kEUR], `opex_keur_per_yr` [kEUR/yr], and, where known, `after` (predecessors, separated by
+        ``|``), `cost_class` (1 to 5) and `residual_keur` [kEUR] (what it is still worth at the end of the horizon, counted
+        against its capital; without it nothing).
+    service
+        `area`, `group`, `option`, `year`: the option in service in every year of the horizon.
+    benefits
+        `area`, `group`, `option`, `scenario`, `year`, `stream`, `benefit_keur` [kEUR/yr] against none in service.
+    kpis
+        `area`, `group`, `option`, `scenario`, `year`, and one column a KPI: what the option adds to it.
+    enablers
+        `area`, `group`, `option`, `project`: which projects the option waits for. Needed where projects may be late;
+        :func:`enablers_of` infers one.
+    spend
+        `project`, `year`, `spend_keur`: when the capital is spent; by default in equal parts from the start year to the year
+        before the delivery.
+
+    Raises
+    ------
+    InputError
+        The tables do not hold what they must; all problems at once.
+    """
+
+    schedule: pd.DataFrame
+    projects: pd.DataFrame
+    service: pd.DataFrame
+    benefits: pd.DataFrame
+    kpis: pd.DataFrame | None = None
+    enablers: pd.DataFrame | None = None
+    spend: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        problems = [p for name in NEEDED for p in _table_problems(name, getattr(self, name))]
+        problems = problems or [*_schedule_problems(self), *_service_problems(self)]
+        if problems:
+            raise InputError("plan", problems)
+
+    @property
+    def years(self) -> np.ndarray:
+        """Years of the horizon."""
+        return np.arange(self.service["year"].min(), self.service["year"].max() + 1)
+
+    @property
+    def scenarios(self) -> list[str]:
+        """Scenarios of the benefits, in order of appearance."""
+        return list(dict.fromkeys(self.benefits["scenario"]))
+
+    @property
+    def kpi_names(self) -> list[str]:
+        """Names of the KPI columns."""
+        return [] if self.kpis is None else [c for c in self.kpis if c not in NEEDED["kpis"]]
+
+
+def _table_problems(name: str, table: pd.DataFrame | None) -> Iterator[Problem]:
+    if table is None:
+        return
+    missing = [column for column in NEEDED[name] if column not in table]
+    yield from (Problem(name, f"has no column '{column}'", remedy=suggest(column, table.columns)) for column in missing)
+    if missing:
+        return
+    if table.empty and name in ("service", "projects", "benefits"):
+        yield Problem(name, "is empty")
+    numbers = table.select_dtypes("number")
+    bad = [c for c in numbers if not np.isfinite(numbers[c].to_numpy(float)).all() and (c in NEEDED[name] or name == "kpis")]
+    yield from (Problem(name, "holds a cell that is no finite number", column=column, remedy="fill it in") for column in bad)
+    for key in table[table.duplicated(KEYS.get(name, list(table)))].head(5).to_dict("records"):
+        said = ", ".join(str(key[k]) for k in KEYS.get(name, list(table)))
+        yield Problem(name, f"{said} occurs twice", remedy="delete one of the rows")
+
+
+def _schedule_problems(plan: Plan) -> Iterator[Problem]:
+    known = set(plan.projects["project"])
+    for row in plan.schedule.itertuples():
+        if row.project not in known:
+            yield Problem("schedule", f"'{row.project}' is no project", remedy=suggest(row.project, known))
+        if row.delivered_year < row.start_year:
+            yield Problem(
+                "schedule", f"'{row.project}' is delivered in {row.delivered_year}, before its start in {row.start_year}"
+            )
+    if plan.spend is not None:
+        bare = set(plan.schedule["project"]) - set(plan.spend["project"])
+        yield from (
+            Problem("spend", f"'{name}' has no year in which it is paid for", remedy="add it, or leave out `spend`")
+            for name in sorted(bare)
+        )
+    if plan.enablers is not None:
+        scheduled = set(plan.schedule["project"])
+        used = plan.service[["area", "group", "option"]].drop_duplicates().merge(plan.enablers)
+        for row in used[~used["project"].isin(scheduled)].itertuples():
+            what = f"option '{row.option}' in '{row.area}' is in service and needs '{row.project}', which is not scheduled"
+            yield Problem("enablers", what, remedy="schedule it, or leave out enablers that exist already")
+
+
+def _service_problems(plan: Plan) -> Iterator[Problem]:
+    years = len(plan.years)
+    for (area, group), rows in plan.service.groupby(["area", "group"]):
+        if len(rows) != years:
+            yield Problem(
+                "service", f"'{group}' in '{area}' has {len(rows)} of {years} years", remedy="give one option for every year"
+            )
+    if plan.enablers is None:
+        return
+    first = plan.service.groupby(["area", "group", "option"])["year"].min().rename("from_year").reset_index()
+    late = first.merge(plan.enablers).merge(plan.schedule, on="project")
+    for row in late[late["delivered_year"] > late["from_year"]].itertuples():
+        what = f"'{row.option}' in '{row.area}' serves from {row.from_year}, but '{row.project}' comes in {row.delivered_year}"
+        yield Problem("service", what, remedy="mend the schedule or the service")
+
+
+def enablers_of(schedule: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
+    """Infer which projects an option waits for: those delivered last before it comes into service.
+
+    An option that is in service in the first year of the horizon waits for none. This is a guess where several projects come in
+    one year; a table from the needs of the applications is better.
+
+    Parameters
+    ----------
+    schedule, service
+        As for :class:`Plan`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `area`, `group`, `option`, `project`.
+    """
+    first = service.groupby(["area", "group", "option"], sort=False)["year"].min().reset_index()
+    first = first[(first["year"] > service["year"].min()) & ~first["option"].isin(NONE)]
+    rows = []
+    for row in first.itertuples():
+        before = schedule[schedule["delivered_year"] <= row.year]
+        last = before.loc[before["delivered_year"] == before["delivered_year"].max(), "project"]
+        rows += [(row.area, row.group, row.option, project) for project in last]
+    return pd.DataFrame(rows, columns=["area", "group", "option", "project"])

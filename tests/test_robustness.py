@@ -1,0 +1,654 @@
+"""Plans under uncertainty: closed forms, an independent second computation, and what must hold for any plan."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridplan import robustness
+from gridplan.errors import InputError, ParameterError, StudyError
+
+YEARS = range(2025, 2031)
+RATE = 0.05
+TERMS = robustness.Terms(RATE, 2025, {"slow": 0.4, "fast": 0.6})
+
+
+def said(call):
+    with pytest.raises(InputError) as caught:
+        call()
+    return str(caught.value)
+
+
+def service(*runs):
+    """Option in service by year: (area, group, [(option, from_year), ...])."""
+    rows = []
+    for area, group, steps in runs:
+        for year in YEARS:
+            option = [name for name, start in steps if start <= year][-1]
+            rows.append((area, group, option, year))
+    return pd.DataFrame(rows, columns=["area", "group", "option", "year"])
+
+
+def benefits(values):
+    """Benefits from {(area, group, option, stream): (slow, fast)}, growing by 10 a year."""
+    rows = [
+        (*key[:3], scenario, year, key[3], amount + 10 * (year - 2025))
+        for key, both in values.items()
+        for scenario, amount in zip(("slow", "fast"), both, strict=True)
+        for year in YEARS
+    ]
+    return pd.DataFrame(rows, columns=["area", "group", "option", "scenario", "year", "stream", "benefit_keur"])
+
+
+@pytest.fixture(scope="module")
+def plan():
+    """A bus that two applications wait for: FLISR in A from 2028 after manual remote control, VVO in B from 2027."""
+    projects = pd.DataFrame(
+        {
+            "project": ["bus", "field_A", "adms", "field_B"],
+            "capex_keur": [300.0, 100.0, 500.0, 90.0],
+            "opex_keur_per_yr": [10.0, 5.0, 40.0, 4.0],
+            "after": ["", "", "bus", "bus"],
+            "cost_class": [3, 2, 5, 4],
+        }
+    )
+    schedule = pd.DataFrame(
+        {
+            "project": ["bus", "field_A", "adms", "field_B"],
+            "start_year": [2025, 2025, 2026, 2026],
+            "delivered_year": [2026, 2026, 2028, 2027],
+        }
+    )
+    used = service(
+        ("A", "restoration", [("none", 2025), ("remote", 2026), ("remote+flisr", 2028)]),
+        ("B", "voltage", [("none", 2025), ("vvo", 2027)]),
+    )
+    worth = benefits(
+        {
+            ("A", "restoration", "remote", "interruption"): (100.0, 120.0),
+            ("A", "restoration", "remote+flisr", "interruption"): (300.0, 350.0),
+            ("B", "voltage", "vvo", "energy"): (80.0, 60.0),
+        }
+    )
+    kpis = pd.DataFrame(
+        [
+            (a, g, o, s, y, m)
+            for (a, g, o), m in {
+                ("A", "restoration", "remote"): -10.0,
+                ("A", "restoration", "remote+flisr"): -30.0,
+                ("B", "voltage", "vvo"): 0.0,
+            }.items()
+            for s in ("slow", "fast")
+            for y in YEARS
+        ],
+        columns=["area", "group", "option", "scenario", "year", "saidi_min"],
+    )
+    enablers = pd.DataFrame(
+        [
+            ("A", "restoration", "remote", "field_A"),
+            ("A", "restoration", "remote+flisr", "adms"),
+            ("A", "restoration", "remote+flisr", "field_A"),
+            ("B", "voltage", "vvo", "field_B"),
+        ],
+        columns=["area", "group", "option", "project"],
+    )
+    return robustness.Plan(schedule, projects, used, worth, kpis, enablers)
+
+
+def rows_of(*rows, **shared):
+    base = {
+        "item": "",
+        "low": 1.0,
+        "mode": 1.0,
+        "high": 1.0,
+        "coverage": 1.0,
+        "distribution": "triangular",
+        "source": "test",
+        "evidence": "M",
+    }
+    frame = pd.DataFrame([base | row for row in rows])
+    return frame.assign(note="", **shared)
+
+
+def draws_of(plan, **columns):
+    """Draws with the scenario probabilities in every sample."""
+    size = max((len(v) for v in columns.values()), default=1)
+    mix = pd.DataFrame([TERMS.weights(plan.scenarios)] * size)
+    return robustness.Draws(pd.DataFrame(columns, index=range(size)), mix)
+
+
+def by_hand(plan, *, delays=None, factors=None, mix=None):
+    """Net present value by loops over years and areas, written apart from the package."""
+    delays, factors = delays or {}, factors or {}
+    mix = mix or {"slow": 0.4, "fast": 0.6}
+    when = plan.schedule.set_index("project")
+    after = plan.projects.set_index("project")["after"]
+    delivered, moved = {}, {}
+    for name in ("bus", "field_A", "adms", "field_B"):
+        start = when.loc[name, "start_year"]
+        for before in filter(None, after[name].split("|")):
+            start = max(start, delivered[before])
+        moved[name] = start - when.loc[name, "start_year"]
+        delivered[name] = start + when.loc[name, "delivered_year"] - when.loc[name, "start_year"] + delays.get(name, 0)
+    total = 0.0
+    for row in plan.projects.itertuples():
+        spent = range(when.loc[row.project, "start_year"], when.loc[row.project, "delivered_year"])
+        for year in spent:
+            total -= factors.get(row.project, 1) * row.capex_keur / len(spent) / (1 + RATE) ** (year + moved[row.project] - 2025)
+        for year in YEARS:
+            share = min(1, max(0, year + 1 - delivered[row.project]))
+            total -= share * row.opex_keur_per_yr / (1 + RATE) ** (year - 2025)
+    value = plan.benefits.set_index(["area", "group", "option", "scenario", "year", "stream"])["benefit_keur"]
+    flisr, remote, vvo = max(delivered["adms"], delivered["field_A"]), delivered["field_A"], delivered["field_B"]
+    for year in YEARS:
+        share = {k: min(1, max(0, year + 1 - t)) for k, t in (("flisr", flisr), ("remote", remote), ("vvo", vvo))}
+        for scenario, weight in mix.items():
+            d = weight / (1 + RATE) ** (year - 2025)
+            total += d * share["flisr"] * value["A", "restoration", "remote+flisr", scenario, year, "interruption"]
+            early = min(share["remote"], 1 - share["flisr"])
+            total += d * early * value["A", "restoration", "remote", scenario, year, "interruption"]
+            total += d * share["vvo"] * value["B", "voltage", "vvo", scenario, year, "energy"]
+    return total
+
+
+def npv(plan, uncertain=None, draws=None, terms=TERMS):
+    return robustness.evaluate(plan, terms, uncertain, draws).money["npv_keur"].to_numpy()
+
+
+# --- the value of a plan -------------------------------------------------------------------------------------------------------
+
+
+def test_a_single_project_is_worth_its_annuity_less_its_cost():
+    used = service(("A", "g", [("on", 2025)]))
+    worth = benefits({("A", "g", "on", "s"): (100.0, 100.0)}).assign(benefit_keur=100.0)
+    schedule = pd.DataFrame({"project": ["p"], "start_year": [2024], "delivered_year": [2025]})
+    projects = pd.DataFrame({"project": ["p"], "capex_keur": [210.0], "opex_keur_per_yr": [7.0]})
+    annuity = (1 - (1 + RATE) ** -6) / RATE * (1 + RATE)
+    outcome = robustness.evaluate(robustness.Plan(schedule, projects, used, worth), robustness.Terms(RATE, 2025)).money.iloc[0]
+    assert outcome["benefit_keur"] == pytest.approx(100 * annuity, rel=1e-12)
+    assert outcome["opex_keur"] == pytest.approx(7 * annuity, rel=1e-12)
+    assert outcome["capex_keur"] == pytest.approx(210 * (1 + RATE), rel=1e-12)
+    assert outcome["npv_keur"] == pytest.approx(93 * annuity - 210 * (1 + RATE), rel=1e-12)
+
+
+def test_a_plan_is_worth_what_loops_over_its_years_say(plan):
+    assert npv(plan).item() == pytest.approx(by_hand(plan), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "delays", [{"adms": 0.5}, {"bus": 1.0}, {"bus": 1.7, "field_A": 3.0}, {"field_A": 2.6}, {"adms": 9.0, "field_B": 4.2}]
+)
+def test_delays_move_successors_and_the_options_in_service(plan, delays):
+    uncertain = rows_of(
+        *[{"uncertainty": f"late {p}", "kind": "delay", "item": p, "low": 0.0, "mode": 0.0, "high": 10.0} for p in delays]
+    )
+    draws = draws_of(plan, **{f"late {p}": [d, 0.0] for p, d in delays.items()})
+    late, planned = npv(plan, uncertain, draws)
+    assert late == pytest.approx(by_hand(plan, delays=delays), rel=1e-12)
+    assert planned == pytest.approx(by_hand(plan), rel=1e-12)
+
+
+def test_slack_takes_up_a_delay(plan):
+    relaxed = replace(plan, schedule=plan.schedule.assign(start_year=[2025, 2025, 2027, 2026]))
+    uncertain = rows_of({"uncertainty": "late", "kind": "delay", "item": "bus", "low": 0.0, "mode": 0.0, "high": 1.0})
+    costs = robustness.evaluate(relaxed, TERMS, uncertain, draws_of(relaxed, late=[0.0, 1.0])).money["capex_keur"]
+    only_b = 90 / (1 + RATE) - 90 / (1 + RATE) ** 2  # field_B has no slack, adms has a year
+    assert costs[0] - costs[1] == pytest.approx(only_b, rel=1e-12)
+
+
+def test_factors_act_on_what_they_name(plan):
+    uncertain = rows_of(
+        {"uncertainty": "c", "kind": "capex", "item": "adms"},
+        {"uncertainty": "o", "kind": "opex"},
+        {"uncertainty": "f", "kind": "benefit", "item": "interruption"},
+        {"uncertainty": "f", "kind": "kpi", "item": "saidi_min"},
+    )
+    base = robustness.evaluate(plan, TERMS)
+    draws = draws_of(plan, c=[2.0, 1.0, 1.0], o=[1.0, 3.0, 1.0], f=[1.0, 1.0, 0.5])
+    found = robustness.evaluate(plan, TERMS, uncertain, draws)
+    extra = (
+        found.money[["capex_keur", "opex_keur", "benefit_keur"]].to_numpy()
+        - base.money[["capex_keur", "opex_keur", "benefit_keur"]].to_numpy()
+    )
+    adms = 250 / (1 + RATE) + 250 / (1 + RATE) ** 2
+    energy = npv(
+        replace(
+            plan,
+            benefits=plan.benefits[plan.benefits["stream"] == "energy"].reset_index(drop=True),
+            service=plan.service.replace("remote+flisr", "none").replace("remote", "none"),
+        )
+    )
+    interruption = base.money["npv_keur"].item() - energy.item()
+    assert extra[0] == pytest.approx([adms, 0, 0], abs=1e-9)
+    assert extra[1] == pytest.approx([0, 2 * base.money["opex_keur"].item(), 0], abs=1e-9)
+    assert extra[2] == pytest.approx([0, 0, -interruption / 2], abs=1e-9)
+    last = found.kpis[found.kpis["year"] == 2030]["saidi_min"].tolist()
+    assert last == pytest.approx([-30, -30, -15])
+
+
+def test_kpis_follow_the_options_in_service(plan):
+    path = robustness.evaluate(plan, TERMS).kpis
+    assert path["saidi_min"].tolist() == pytest.approx([0, -10, -10, -30, -30, -30])
+    uncertain = rows_of({"uncertainty": "late", "kind": "delay", "item": "adms", "low": 0.0, "mode": 0.0, "high": 1.0})
+    late = robustness.evaluate(plan, TERMS, uncertain, draws_of(plan, late=[0.25])).kpis
+    assert late["saidi_min"].tolist() == pytest.approx([0, -10, -10, 0.25 * -10 + 0.75 * -30, -30, -30])
+
+
+def test_a_spending_profile_of_ones_own_is_used(plan):
+    spend = pd.DataFrame({"project": plan.projects["project"], "year": 2025, "spend_keur": plan.projects["capex_keur"]})
+    assert robustness.evaluate(replace(plan, spend=spend), TERMS).money["capex_keur"].item() == pytest.approx(990)
+    assert "'bus' has no year" in said(lambda: replace(plan, spend=spend[1:]))
+
+
+def test_what_is_left_at_the_end_counts_against_the_capital(plan):
+    valued = replace(plan, projects=plan.projects.assign(residual_keur=[0.0, 0.0, 100.0, np.nan]))
+    saved = robustness.evaluate(plan, TERMS).money["capex_keur"] - robustness.evaluate(valued, TERMS).money["capex_keur"]
+    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 5, rel=1e-12)
+
+
+# --- distributions -------------------------------------------------------------------------------------------------------------
+
+SHAPES = [
+    {"distribution": "triangular", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
+    {"distribution": "triangular", "low": 1.0, "mode": 1.0, "high": 2.0, "coverage": 1.0},
+    {"distribution": "triangular", "low": 0.5, "mode": 1.0, "high": 1.0, "coverage": 1.0},
+    {"distribution": "pert", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
+    {"distribution": "pert", "low": 0.0, "mode": 0.0, "high": 2.0, "coverage": 1.0},
+    {"distribution": "uniform", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
+    {"distribution": "lognormal", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 0.8},
+    {"distribution": "lognormal", "low": 0.7, "mode": 1.0, "high": 1.5, "coverage": 0.8},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s['distribution']} {s['low']} {s['high']}")
+def test_the_mean_in_closed_form_is_the_integral_of_the_quantiles(shape):
+    row = pd.Series(shape)
+    middle = (np.arange(100_000) + 0.5) / 100_000
+    assert robustness.mean(row) == pytest.approx(robustness.quantile(row, middle).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s['distribution']} {s['low']} {s['high']}")
+def test_quantiles_rise_from_low_to_high(shape):
+    row = pd.Series(shape)
+    ends = [0.1, 0.9] if shape["distribution"] == "lognormal" else [0, 1]
+    assert robustness.quantile(row, np.array(ends)) == pytest.approx([shape["low"], shape["high"]])
+    assert (np.diff(robustness.quantile(row, np.linspace(0.01, 0.99, 99))) > 0).all()
+
+
+def test_the_median_of_a_lognormal_range_and_the_mode_of_a_triangle_are_where_they_should_be():
+    assert robustness.quantile(pd.Series(SHAPES[6]), np.array([0.5])) == pytest.approx([1.0])
+    assert robustness.quantile(pd.Series(SHAPES[0]), np.array([1 / 3])) == pytest.approx([1.0])  # (mode - low) / (high - low)
+
+
+def test_every_cost_class_holds_the_planned_value_between_its_ends():
+    classes = robustness.bundled("cost_classes")
+    assert (classes["low_factor"] < classes["mode_factor"]).all()
+    assert (classes["mode_factor"] < classes["high_factor"]).all()
+    assert (np.diff(classes.sort_values("cost_class")["high_factor"]) > 0).all()
+    for name in ("cost_classes", "ranges", "defaults"):
+        assert (robustness.bundled(name)[["source", "evidence"]] != "").all(axis=None)
+
+
+def test_costs_are_correlated_as_asked_and_nothing_else_is():
+    uncertain = rows_of(
+        *[
+            {
+                "uncertainty": f"c{i}",
+                "kind": "capex",
+                "item": "adms",
+                "low": 0.5,
+                "high": 2.0,
+                "distribution": "lognormal",
+                "coverage": 0.8,
+            }
+            for i in range(2)
+        ],
+        {"uncertainty": "price", "kind": "benefit", "low": 0.5, "high": 2.0},
+    )
+    found = robustness.draw(uncertain, {"slow": 1.0}, samples=20_000, cost_correlation=0.6).settings
+    r = np.log(found[["c0", "c1"]]).corr().iloc[0, 1]  # a lognormal with equal halves: the correlation of the normal scores
+    assert r == pytest.approx(0.6, abs=0.02)
+    assert found["c0"].corr(found["price"]) == pytest.approx(0, abs=0.03)
+    alike = robustness.draw(uncertain, {"slow": 1.0}, samples=50, cost_correlation=1.0).settings
+    assert alike["c0"].to_numpy() == pytest.approx(alike["c1"].to_numpy())
+
+
+def test_scenarios_are_drawn_by_their_probability_one_a_sample_or_blended():
+    uncertain = rows_of({"uncertainty": "u", "kind": "opex"})
+    one = robustness.draw(uncertain, {"slow": 0.3, "fast": 0.7, "never": 0.0}, samples=20_000).mix
+    assert set(np.unique(one.to_numpy())) == {0.0, 1.0}
+    assert one.mean().tolist() == pytest.approx([0.3, 0.7, 0.0], abs=0.013)
+    blended = robustness.draw(uncertain, {"slow": 0.3, "fast": 0.7, "never": 0.0}, samples=20_000, blend=20).mix
+    assert blended.mean().tolist() == pytest.approx([0.3, 0.7, 0.0], abs=0.005)
+    assert blended.sum(axis=1).to_numpy() == pytest.approx(np.ones(20_000))
+    assert blended["slow"].var() == pytest.approx(0.3 * 0.7 / 21, rel=0.05)
+
+
+def test_the_same_seed_gives_the_same_samples():
+    uncertain = rows_of({"uncertainty": "u", "kind": "opex", "low": 0.5, "high": 2.0})
+    one, two, three = (robustness.draw(uncertain, {"a": 1.0}, samples=20, seed=s).settings for s in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, two)
+    assert not one.equals(three)
+
+
+# --- Monte Carlo ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uncertain(plan):
+    return robustness.uncertainties(plan.projects, ["interruption", "energy"], interruption=["interruption"], kpis=["saidi_min"])
+
+
+def test_the_mean_of_the_samples_is_the_value_at_the_means(plan, uncertain):
+    """Without delays the value is linear in each factor, and factors but costs are independent: exact in expectation."""
+    table = uncertain[uncertain["kind"] != "delay"].reset_index(drop=True)
+    draws = robustness.draw(table, TERMS.weights(plan.scenarios), samples=40_000, seed=4)
+    outcome = robustness.evaluate(plan, TERMS, table, draws)
+    means = {row["uncertainty"]: [robustness.mean(row)] for _, row in table.drop_duplicates("uncertainty").iterrows()}
+    expected = npv(plan, table, draws_of(plan, **means)).item()
+    row = robustness.distribution(outcome).iloc[0]
+    assert row["quantity"] == "npv_keur"
+    assert abs(row["mean"] - expected) < 4 * row["mean_error"]
+    assert row["mean_error"] < 0.02 * abs(expected) + 5
+
+
+def test_the_spread_of_one_cost_is_its_closed_form(plan):
+    table = rows_of({"uncertainty": "c", "kind": "capex", "item": "bus", "low": 0.5, "high": 2.0})
+    outcome = robustness.evaluate(plan, TERMS, table, robustness.draw(table, {"slow": 0.0, "fast": 1.0}, samples=40_000))
+    a, m, b = 0.5, 1.0, 2.0
+    variance = (a * a + m * m + b * b - a * m - a * b - m * b) / 18
+    assert outcome.money["npv_keur"].std() == pytest.approx(300 * np.sqrt(variance), rel=0.02)
+
+
+def test_ranges_of_nothing_give_the_planned_value_in_every_sample(plan, uncertain):
+    still = uncertain.assign(low=uncertain["mode"], high=uncertain["mode"], distribution="fixed", coverage=1.0)
+    still.loc[still["kind"] == "delay", ["low", "mode", "high"]] = 0.0
+    draws = robustness.draw(still, TERMS.weights(plan.scenarios), samples=7, blend=1e12)
+    assert npv(plan, still, draws) == pytest.approx(np.full(7, npv(plan).item()), rel=1e-5)
+    planned = robustness.planned(still, TERMS.weights(plan.scenarios))
+    assert npv(plan, still, planned) == pytest.approx(npv(plan), rel=1e-12)
+    assert npv(plan, still) == pytest.approx(npv(plan), rel=1e-12)
+
+
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_dearer_is_never_better_and_more_benefit_never_worse(plan, data):
+    table = rows_of(
+        *[{"uncertainty": f"{k} {p}", "kind": k, "item": p} for k in ("capex", "opex") for p in plan.projects["project"]],
+        {"uncertainty": "late", "kind": "delay", "item": "bus", "low": 0.0, "mode": 0.0, "high": 5.0},
+        {"uncertainty": "price", "kind": "benefit", "item": "energy"},
+    )
+    names = table["uncertainty"].tolist()
+    one = {name: data.draw(st.floats(0, 3)) for name in names}
+    moved = data.draw(st.sampled_from([n for n in names if n != "late"]))
+    draws = draws_of(plan, **{n: [v, v + (0.5 if n == moved else 0)] for n, v in one.items()})
+    before, after = npv(plan, table, draws)
+    assert after >= before - 1e-9 if moved == "price" else after <= before + 1e-9
+
+
+def test_a_late_project_never_brings_more_benefit_or_a_better_index(plan):
+    table = rows_of(
+        *[{"uncertainty": p, "kind": "delay", "item": p, "low": 0.0, "mode": 0.0, "high": 5.0} for p in plan.projects["project"]]
+    )
+    random = np.random.default_rng(1)
+    for name in table["uncertainty"]:
+        base = {p: np.repeat(random.uniform(0, 3, 5), 2) for p in table["uncertainty"]}
+        base[name] = base[name] + np.tile([0.0, 0.6], 5)
+        outcome = robustness.evaluate(plan, TERMS, table, draws_of(plan, **base))
+        early, late = outcome.money["benefit_keur"].to_numpy().reshape(-1, 2).T
+        assert (late <= early + 1e-9).all()
+        path = outcome.kpis["saidi_min"].to_numpy().reshape(len(plan.years), -1, 2)
+        assert (path[..., 1] >= path[..., 0] - 1e-9).all()
+
+
+def test_probabilities_of_targets_and_of_all_together(plan, uncertain):
+    outcome = robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=500))
+    targets = pd.DataFrame(
+        {
+            "quantity": ["npv_keur", "saidi_min", "npv_keur"],
+            "year": [pd.NA, 2030, pd.NA],
+            "sense": ["at least", "at most", "at least"],
+            "target": [-1e9, -25.0, 1e9],
+        }
+    )
+    found = robustness.probabilities(outcome, targets)
+    share = (outcome.kpis.query("year == 2030")["saidi_min"] <= -25).mean() * 100
+    assert found["probability_percent"].tolist() == pytest.approx([100, share, 0, 0])
+    assert 0 < share < 100
+    assert found["probability_error_percent"].iloc[1] == pytest.approx(np.sqrt(share * (100 - share) / 500))
+    middle = robustness.distribution(outcome).iloc[0]
+    at = pd.DataFrame({"quantity": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "target": [middle["p50"]]})
+    assert robustness.probabilities(outcome, at)["probability_percent"].iloc[0] == pytest.approx(50, abs=0.3)
+
+
+def test_a_target_that_names_nothing_is_refused(plan):
+    outcome = robustness.evaluate(plan, TERMS)
+    targets = pd.DataFrame(
+        {
+            "quantity": ["npv_kuer", "saidi_min", "npv_keur"],
+            "year": [pd.NA, 2050, pd.NA],
+            "sense": ["at least", "at most", "above"],
+            "target": [0.0, 0.0, 0.0],
+        }
+    )
+    message = said(lambda: robustness.probabilities(outcome, targets))
+    for words in ("did you mean 'npv_keur'?", "2050 is no year", "'above' is not allowed"):
+        assert words in message
+
+
+# --- tornado -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tornado_moves_one_thing_at_a_time_and_sorts_by_swing():
+    table = rows_of(
+        {"uncertainty": "a", "kind": "opex", "low": 0.0, "mode": 1.0, "high": 2.0, "distribution": "uniform"},
+        {"uncertainty": "b", "kind": "opex", "low": 0.0, "mode": 1.0, "high": 4.0, "distribution": "uniform"},
+    )
+
+    def measure(draws):
+        return 10 * draws.settings["a"] - draws.settings["b"] + 100 * draws.mix["fast"]
+
+    found = robustness.tornado(measure, table, {"slow": 0.5, "fast": 0.5}, ends=(0.25, 0.75))
+    assert found["uncertainty"].tolist() == ["scenario", "a", "b"]
+    row = found.set_index("uncertainty")
+    assert row["result_planned"].tolist() == [59.0] * 3
+    assert row.loc["a", ["result_low", "result_high", "swing"]].tolist() == [54.0, 64.0, 10.0]
+    assert row.loc["b", ["result_low", "result_high", "swing"]].tolist() == [59.0, 57.0, 2.0]
+    assert row.loc["scenario", ["setting_low", "setting_high", "result_low", "result_high"]].tolist() == [
+        "slow",
+        "fast",
+        9.0,
+        109.0,
+    ]
+
+
+def test_the_tornado_of_a_plan_has_a_row_for_everything_that_is_uncertain(plan, uncertain):
+    found = robustness.tornado(lambda draws: npv(plan, uncertain, draws), uncertain, TERMS.weights(plan.scenarios))
+    assert set(found["uncertainty"]) == {*uncertain["uncertainty"], "scenario"}
+    assert found["swing"].is_monotonic_decreasing
+    cost = found.set_index("uncertainty").loc["cost of adms"]
+    assert cost["result_low"] > cost["result_planned"] > cost["result_high"]
+
+
+# --- regret --------------------------------------------------------------------------------------------------------------------
+
+
+def results(grid):
+    return pd.DataFrame(
+        [(p, f, float(v)) for p, row in grid.items() for f, v in row.items()], columns=["plan", "future", "result"]
+    )
+
+
+def test_the_regret_of_a_textbook_table_and_the_plan_that_minimises_the_largest():
+    grid = {
+        "bonds": {"up": 40, "same": 45, "down": 5},
+        "shares": {"up": 70, "same": 30, "down": -13},
+        "mixed": {"up": 53, "same": 45, "down": -5},
+    }
+    found = robustness.regret(results(grid))
+    lost = found.table.pivot_table(index="plan", columns="future", values="regret")
+    assert lost.loc["bonds"].to_dict() == {"up": 30, "same": 0, "down": 0}
+    assert lost.loc["shares"].to_dict() == {"up": 0, "same": 15, "down": 18}
+    assert lost.loc["mixed"].to_dict() == {"up": 17, "same": 0, "down": 10}
+    assert found.choice == "mixed"
+    assert found.plans.set_index("plan")["regret_max"].to_dict() == {"mixed": 17, "shares": 18, "bonds": 30}
+    assert found.plans.set_index("plan")["best_in"].to_dict() == {"mixed": 1, "shares": 1, "bonds": 2}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(-50, 50), min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(["more", "less"])
+)
+def test_regret_is_never_negative_and_nothing_for_the_best(grid, better):
+    given_ = results({f"p{i}": dict(enumerate(row)) for i, row in enumerate(grid)})
+    found = robustness.regret(given_, better=better)
+    assert (found.table["regret"] >= 0).all()
+    assert (found.table.groupby("future")["regret"].min() == 0).all()
+    best = np.max(grid, axis=0) if better == "more" else np.min(grid, axis=0)
+    smallest = min(np.abs(best - row).max() for row in np.array(grid))
+    assert found.plans["regret_max"].iloc[0] == pytest.approx(smallest)
+
+
+def test_plans_in_scenarios_are_valued_as_if_each_were_certain(plan):
+    nothing = replace(plan, schedule=plan.schedule[:0], service=plan.service.assign(option="none"), enablers=None)
+    table = robustness.across({"all": plan, "nothing": nothing}, TERMS)
+    grid = table.pivot_table(index="plan", columns="future", values="result")
+    assert grid.loc["all", "fast"] == pytest.approx(by_hand(plan, mix={"fast": 1.0}), rel=1e-12)
+    assert grid.loc["nothing"].tolist() == [0, 0]
+    mixed = 0.4 * grid.loc["all", "slow"] + 0.6 * grid.loc["all", "fast"]
+    assert mixed == pytest.approx(npv(plan).item(), rel=1e-12)
+
+
+def test_plans_meet_the_same_samples(plan, uncertain):
+    draws = robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=40)
+    dearer = replace(plan, projects=plan.projects.assign(capex_keur=plan.projects["capex_keur"] * 1.5))
+    table = robustness.across({"dear": dearer, "cheap": plan}, TERMS, uncertain, draws)
+    assert table.query("plan == 'cheap'")["result"].to_numpy() == pytest.approx(npv(plan, uncertain, draws))
+    found = robustness.regret(table)
+    assert found.choice == "cheap"
+    assert found.plans["best_in"].tolist() == [40, 0]
+
+
+def test_results_that_are_no_table_of_plans_and_futures_are_refused():
+    table = results({"a": {"x": 1, "y": 2}, "b": {"x": np.nan}})
+    message = said(lambda: robustness.regret(table))
+    assert "plan 'b' has 0 results in 'y'" in message
+    assert "nan is no finite number" in message
+    with pytest.raises(ParameterError, match="better"):
+        robustness.regret(results({"a": {"x": 1}}), better="higher")
+
+
+def test_decisions_that_are_the_same_in_every_future_and_those_that_wait():
+    def starts(**years):
+        return pd.DataFrame({"project": list(years), "start_year": list(years.values())})
+
+    found = robustness.decisions(
+        {"slow": starts(gis=2026, adms=2026, ami=2030), "fast": starts(gis=2026, adms=2028, ami=2029, derms=2031)}, now=2026
+    )
+    assert found["decision"].tolist() == [
+        "start in every future",
+        "start in some futures",
+        "in every future, later",
+        "in some futures, later",
+    ]
+    assert found["project"].tolist() == ["gis", "adms", "ami", "derms"]
+    assert found.set_index("project").loc["derms", ["futures", "of_futures", "in_futures"]].tolist() == [1, 2, "fast"]
+    with pytest.raises(ParameterError):
+        robustness.decisions({}, now=2026)
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------------------
+
+
+def test_tables_of_a_plan_that_do_not_fit_are_refused_at_once(plan):
+    message = said(
+        lambda: replace(
+            plan, schedule=plan.schedule.drop(columns="start_year"), benefits=plan.benefits.assign(benefit_keur=np.nan)
+        )
+    )
+    assert "no column 'start_year'" in message
+    assert "no finite number" in message
+    message = said(
+        lambda: replace(plan, schedule=plan.schedule.assign(project=["bus", "field_A", "adsm", "field_B"], delivered_year=2024))
+    )
+    for words in ("did you mean 'adms'?", "before its start", "needs 'adms', which is not scheduled"):
+        assert words in message
+    assert "has 5 of 6 years" in said(lambda: replace(plan, service=plan.service[1:]))
+    assert "comes in 2027" in said(lambda: replace(plan, schedule=plan.schedule.assign(delivered_year=[2026, 2027, 2028, 2027])))
+
+
+def test_a_benefit_that_is_needed_and_missing_is_named_and_not_taken_as_nothing(plan):
+    gap = plan.benefits[~((plan.benefits["option"] == "vvo") & (plan.benefits["year"] == 2029))].reset_index(drop=True)
+    assert "'vvo' (voltage) in 'B' has no values of every scenario in 2029" in said(lambda: npv(replace(plan, benefits=gap)))
+
+
+def test_projects_that_wait_for_each_other_are_named(plan):
+    circle = replace(plan, projects=plan.projects.assign(after=["adms", "", "bus", ""]))
+    assert "wait for each other" in said(lambda: npv(circle))
+
+
+def test_uncertainties_that_make_no_sense_are_refused(plan):
+    table = rows_of(
+        {"uncertainty": "a", "kind": "opex", "low": 2.0},
+        {"uncertainty": "b", "kind": "opex", "low": 0.0, "distribution": "lognormal", "coverage": 0.8},
+        {"uncertainty": "c", "kind": "opex", "low": 0.5},
+        {"uncertainty": "c", "kind": "capex", "low": 0.6},
+    )
+    with pytest.raises(StudyError) as caught:
+        robustness.draw(table, {"slow": 1.0})
+    for words in ("do not rise", "begins above 0", "'c' has rows with different ranges"):
+        assert words in str(caught.value)
+    unknown = rows_of(
+        {"uncertainty": "u", "kind": "capex", "item": "amds"}, {"uncertainty": "d", "kind": "delay", "low": 0.0, "mode": 0.0}
+    )
+    message = said(lambda: npv(replace(plan, enablers=None), unknown, draws_of(plan, u=[1.0])))
+    for words in ("no samples of 'd'", "has no enablers", "acts on 'amds'"):
+        assert words in message
+    with pytest.raises(StudyError, match="no cost class"):
+        robustness.uncertainties(plan.projects.assign(cost_class=6), [])
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"discount_rate": -1.0},
+        {"discount_rate": float("nan")},
+        {"scenario_weights": {"slow": 0.4}},
+        {"scenario_weights": {"slow": 2.0, "fast": -1.0}},
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(terms):
+    with pytest.raises(ParameterError):
+        robustness.Terms(**({"discount_rate": 0.05, "base_year": 2025} | terms))
+
+
+def test_an_unknown_scenario_is_answered_with_the_nearest(plan):
+    assert "did you mean 'slow'?" in said(lambda: npv(plan, terms=robustness.Terms(0.05, 2025, {"slwo": 1.0})))
+
+
+def test_enablers_are_inferred_from_what_was_delivered_last(plan):
+    found = robustness.enablers_of(plan.schedule, plan.service)
+    assert found.set_index("option")["project"].to_dict()["remote+flisr"] == "adms"
+    assert set(found.loc[found["option"] == "remote", "project"]) == {"bus", "field_A"}
+    assert "none" not in set(found["option"])
+
+
+def test_the_tables_given_stay_as_they_are(plan, uncertain):
+    copies = [plan.schedule.copy(), plan.benefits.copy(), uncertain.copy()]
+    robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=3))
+    for before, after in zip(copies, [plan.schedule, plan.benefits, uncertain], strict=True):
+        pd.testing.assert_frame_equal(before, after)
+
+
+@pytest.mark.parametrize("kind", ["capex", "opex"])
+def test_samples_of_a_range_have_its_mean_and_its_quantiles(kind):
+    for shape in SHAPES:
+        table = rows_of({"uncertainty": "u", "kind": kind} | shape)
+        found = robustness.draw(table, {"a": 1.0}, samples=20_000).settings["u"]
+        error = found.std() / np.sqrt(len(found))
+        assert found.mean() == pytest.approx(robustness.mean(pd.Series(shape)), abs=4 * error)
+        share = [(found <= q).mean() for q in robustness.quantile(pd.Series(shape), np.array([0.1, 0.5, 0.9]))]
+        assert share == pytest.approx([0.1, 0.5, 0.9], abs=0.015)
