@@ -1,0 +1,82 @@
+"""Plans made without a solver: by value per cost, the same with the enablers taken along, by rank of given scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridplan.roadmap._model import NEVER, Model
+from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._order import Packed, pack
+
+PLANS = {
+    "value per cost": "projects one by one by attributed value per cost, each at the first year in which it and its budget fit",
+    "with enablers": "applications by value per cost of all that they still need, everything they need taken along",
+    "by rank": "projects in order of their scores, without scores of their attributed value, each with those before it",
+}
+
+
+def attributed(model: Model, weight: Weights) -> np.ndarray:
+    """Return the value of each project when every application's own value is shared equally by the projects it needs.
+
+    That is how a ranking by project sees value: each by itself, without the question what is in service beside it.
+    """
+    found = model.score + np.maximum(weight.starts.max(axis=1, initial=0.0), 0.0)
+    for block, value in zip(model.blocks, weight.options, strict=True):
+        none = value[0].sum()
+        for units, row in zip(block.units, value, strict=True):
+            if len(units) != 1:
+                continue
+            projects = {p for u in units for clause in model.units[u] for way in clause[:1] for p in way}
+            for p in projects:
+                found[p] += max(row.sum() - none, 0.0) / len(projects)
+    return found
+
+
+def plans(model: Model, weight: Weights) -> dict[str, np.ndarray]:
+    """Return the starts of each plan of :data:`PLANS`."""
+    packed = pack(model, weight)
+    worth, price = attributed(model, weight), model.spend[:, 0, :].sum(axis=1) + 1e-9
+    alone = len(model.units)
+    rank = model.score if model.score.any() else worth
+    ratio = [alone + p for p in _down(worth / price) if worth[p] > 0]
+    ranked = [alone + p for p in _down(rank) if rank[p] > 0]
+    return {
+        "value per cost": packed.place(ratio),
+        "with enablers": packed.place(enablers(packed)),
+        "by rank": packed.place(ranked),
+    }
+
+
+def _down(values: np.ndarray) -> np.ndarray:
+    return np.argsort(-values, kind="stable")
+
+
+def useful(model: Model, weight: Weights) -> list[int]:
+    """Return the units that options ask for, and projects that have a value of their own."""
+    asked = sorted({u for block in model.blocks for units in block.units for u in units})
+    own = np.flatnonzero((weight.starts > 0).any(axis=1))
+    return [*asked, *(len(model.units) + own).tolist()]
+
+
+def enablers(packed: Packed) -> list[int]:
+    """Return the order in which units are met when each time the one with the highest gain per cost is next."""
+    model = packed.model
+    rest, order = useful(model, Weights(packed.gain, ())), []
+    starts = packed.place(order)
+    held, price = packed.worth(starts), model.spend[:, 0, :].sum(axis=1)
+    while rest:
+        tried = []
+        for unit in rest:
+            found = packed.place([*order, unit])
+            extra = price[(found != NEVER) & (starts == NEVER)].sum()
+            tried.append((packed.worth(found) - held, extra))
+        ratio = [gain / (extra + 1e-9) if gain > 0 else -np.inf for gain, extra in tried]
+        best = int(np.argmax(ratio))
+        if not np.isfinite(ratio[best]):
+            best = int(np.argmax([gain / (extra + 1e-9) for gain, extra in tried])) if not order else -1
+        if best < 0:
+            break
+        order.append(rest.pop(best))
+        starts = packed.place(order)
+        held = packed.worth(starts)
+    return order

@@ -1,0 +1,120 @@
+"""Plans from an order: needs met one after the other as early as they fit, and the search for a better order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+import numpy as np
+
+from gridplan.roadmap import _kernel
+from gridplan.roadmap._model import Model
+from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._windows import before
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model and an objective in flat arrays for the compiled search; unit number `len(units) + p` is project p alone."""
+
+    model: Model
+    times: tuple
+    waits: tuple
+    use: np.ndarray
+    amount: np.ndarray
+    needs: tuple
+    gain: np.ndarray
+    blocks: tuple
+
+    @property
+    def mandatory(self) -> np.ndarray:
+        """Units of the mandatory projects."""
+        return len(self.model.units) + np.flatnonzero(self.model.mandatory)
+
+    def place(self, order: Sequence[int]) -> np.ndarray:
+        """Return the starts of a plan that meets units in an order, mandatory projects first."""
+        order = np.asarray(order, dtype=np.int64)
+        return _kernel.decode(order, len(order), self.mandatory, self.amount, self.times, self.waits, self.use, self.needs)
+
+    def extend(self, starts: np.ndarray, units: Sequence[int]) -> np.ndarray:
+        """Return the starts of a plan with units added to it as early as they fit; those that do not fit are left out."""
+        found, room = starts.copy(), self.amount.copy()
+        for p in np.flatnonzero(starts >= 0):
+            room -= self.use[:, p, starts[p], :]
+        for unit in units:
+            _kernel.meet(unit, found, room, self.times[0], self.times[1], self.waits, self.use, self.needs)
+        return found
+
+    def worth(self, starts: np.ndarray) -> float:
+        """Return the value of a plan."""
+        return float(_kernel.worth(starts, self.model.steps, self.needs, self.gain, self.blocks))
+
+    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, seed: int = 0) -> tuple[np.ndarray, float]:
+        """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
+        every = np.array([*order, *rest], dtype=np.int64)
+        shared = (self.mandatory, self.amount, self.times, self.waits, self.use, self.needs, self.gain, self.blocks)
+        starts, value, _, _ = _kernel.anneal(every, len(order), tries, seed, *shared)
+        return starts, float(value)
+
+
+def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
+    """Flatten a model and an objective; without limits budgets and staff are left aside."""
+    use, amount = _limits(model)
+    amount = amount if limits else np.full_like(amount, np.inf)
+    return Packed(
+        model,
+        (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64)),
+        _waits(model),
+        use,
+        amount,
+        _needs(model),
+        np.ascontiguousarray(weight.starts, dtype=float),
+        _blocks(model, weight),
+    )
+
+
+def _flat(lists: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each list begins, and all of them one after the other."""
+    return np.cumsum([0, *map(len, lists)]), np.array([item for one in lists for item in one], dtype=np.int64)
+
+
+def _limits(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    count, years = len(model.names), model.horizon
+    use = [np.cumsum(one.use, axis=2) if one.carry else one.use for one in model.limits]
+    amount = [np.cumsum(one.amount) if one.carry else one.amount for one in model.limits]
+    return np.array(use, dtype=float).reshape(-1, count, years, years), np.array(amount, dtype=float).reshape(-1, years)
+
+
+def _waits(model: Model) -> tuple:
+    count = len(model.names)
+    others: list[list[int]] = [[] for _ in range(count)]
+    offsets: list[list[int]] = [[] for _ in range(count)]
+    rivals: list[list[int]] = [[] for _ in range(count)]
+    for one, other, offset in model.waits:
+        others[one].append(other)
+        offsets[one].append(offset)
+    for _, members in model.sets:
+        for p in members:
+            rivals[p] += [other for other in members if other != p]
+    at, other = _flat(others)
+    return at, other, _flat(offsets)[1], *_flat(rivals)
+
+
+def _needs(model: Model) -> tuple:
+    count = len(model.names)
+    units = [*model.units, *((((p,),),) for p in range(count))]
+    clauses = [clause for unit in units for clause in unit]
+    ways = [way for clause in clauses for way in clause]
+    graph = {p: {other for one, other, _ in model.waits if one == p} for p in range(count)}
+    rank = {p: place for place, p in enumerate(TopologicalSorter(graph).static_order())}
+    chains = [sorted(chain, key=rank.__getitem__) for chain in before(count, model.waits)]
+    price = model.spend[:, 0, :].sum(axis=1) + 1e-3
+    return np.cumsum([0, *map(len, units)]), np.cumsum([0, *map(len, clauses)]), *_flat(ways), *_flat(chains), price
+
+
+def _blocks(model: Model, weight: Weights) -> tuple:
+    asks = [sorted(units) for block in model.blocks for units in block.units]
+    value = [row for table in weight.options for row in table]
+    at = np.cumsum([0, *(len(block.options) for block in model.blocks)])
+    return at, *_flat(asks), np.array(value, dtype=float).reshape(-1, model.horizon)

@@ -1,0 +1,78 @@
+"""HiGHS: one run of a program, with a plan to start from and without its banner."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from gridplan.errors import GridplanError
+from gridplan.roadmap._program import Program, load
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run found: values of the columns (None if nothing), its value, the bound, and whether it was proved."""
+
+    values: np.ndarray | None
+    value: float
+    bound: float
+    proved: bool
+    infeasible: bool
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        """Distance of value and bound as a share of the value."""
+        if self.values is None:
+            return np.inf
+        return max(self.bound - self.value, 0.0) / max(abs(self.value), 1e-9)
+
+
+def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0) -> highspy.Highs:
+    """Return a solver that prints nothing; the plain class, whose wrapper prints a banner before it can be silenced."""
+    solver = highspy._Highs()
+    solver.setOptionValue("output_flag", False)
+    for name, value in (("threads", threads), ("random_seed", SEED), ("mip_rel_gap", gap), ("mip_abs_gap", 1e-6)):
+        solver.setOptionValue(name, value)
+    if np.isfinite(seconds):
+        solver.setOptionValue("time_limit", max(float(seconds), 0.01))
+    return solver
+
+
+def run(
+    program: Program, lp: highspy.HighsLp, *, seconds: float, gap: float, threads: int = 1, start: np.ndarray | None = None
+) -> Run:
+    """Solve a program from :func:`~gridplan.roadmap._program.load`, from a plan if one is given."""
+    begin = time.monotonic()
+    solver = quiet(threads=threads, seconds=seconds, gap=gap)
+    if solver.passModel(lp) == highspy.HighsStatus.kError:
+        raise GridplanError("the solver refuses the program of the roadmap; this is a fault of gridplan")
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = list(start)
+        solver.setSolution(solution)
+    if solver.run() == highspy.HighsStatus.kError:
+        raise GridplanError("the solver of the roadmap stopped with an error; this is a fault of gridplan")
+    status, info = solver.getModelStatus(), solver.getInfo()
+    infeasible = status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
+    found = info.primal_solution_status == 2
+    values = np.array(solver.getSolution().col_value) if found else None
+    value = float(info.objective_function_value) if found else -np.inf
+    bound = float(info.mip_dual_bound) if any(program.whole) else value
+    proved = status == highspy.HighsModelStatus.kOptimal
+    return Run(values, value, bound, proved, infeasible, time.monotonic() - begin)
+
+
+def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return values of the columns, duals of the rows and the value, with fractions of projects allowed."""
+    solver = quiet(seconds=seconds)
+    lp.integrality_ = []
+    solver.passModel(lp)
+    solver.run()
+    solution = solver.getSolution()
+    return np.array(solution.col_value), np.array(solution.row_dual), float(solver.getInfo().objective_function_value)
