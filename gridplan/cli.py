@@ -1,4 +1,4 @@
-"""The commands ``gridplan check | new | report | dictionary``.
+"""The commands ``gridplan check | new | report | metrics | dictionary``.
 
 What a command needs is imported when it runs, so that ``gridplan --help`` answers without pandapower or papermill.
 """
@@ -221,6 +221,41 @@ def find_notebook(name: str) -> Path:
     known = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     problem = Problem(f"notebook '{name}'", "does not exist", remedy=tables.near(Path(name).stem, known))
     raise ParameterError("gridplan report", [problem])
+
+
+@app.command()
+def metrics(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    study: Annotated[Path, typer.Option("--study", help="Study folder or .xlsx workbook.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write.")] = Path("metrics.csv"),
+    scenario: Annotated[list[str] | None, typer.Option("--scenario", help="Scenario; may be repeated. All by default.")] = None,
+    year: Annotated[list[int] | None, typer.Option("--year", help="Year; may be repeated. Every fifth by default.")] = None,
+    every: Annotated[int, typer.Option("--every", help="Simulate one step of so many.")] = 4,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="local, serial, or the address of a Dask scheduler (tcp://host:8786).")
+    ] = "local",
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes of a local run; one a core by default.")] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Folder of earlier results, instead of the user's.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything, and keep nothing.")] = False,
+) -> None:
+    """Write what every option of every application group gives, by area, scenario and year."""
+    from gridplan import assess  # noqa: PLC0415 - loads pandapower
+    from gridplan.study import read_study  # noqa: PLC0415 - pandas
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    screen = Console(stderr=True)
+    with _stoppable(), Progress(*columns, console=screen, transient=True, disable=not screen.is_interactive) as progress:
+        bar = progress.add_task("metrics", total=None)
+        execution = assess.Execution(
+            scheduler=scheduler,
+            workers=workers,
+            cache=None if fresh else cache or assess.default_cache(),
+            on_task=lambda done, count: progress.update(bar, completed=done, total=count),
+        )
+        table = assess.metrics(
+            read_study(study), scenarios=scenario, years=year, settings=assess.Settings(every=every), execution=execution
+        )
+    out.write_text(tables.to_csv(table), encoding="utf-8")
+    _say(f"{len(table)} rows written to {out}", style="green")
 
 
 @app.command()

@@ -157,7 +157,7 @@ def test_a_tie_and_a_switch_that_help_only_together_are_found():
 
 def test_cost_as_the_objective_is_what_valuation_says():
     model = prepared(5)
-    costs = valuation.cost_set(valuation.bundled(), "RBTS" if "RBTS" in set(valuation.sets()["set"]) else _a_set())
+    costs = valuation.cost_set(valuation.bundled(), "RBTS 1987")
 
     def bill(switches) -> float:
         result = reliability.indices(model, placement.equipped(model, model.outages, switches))
@@ -168,15 +168,6 @@ def test_cost_as_the_objective_is_what_valuation_says():
     every = {chosen: bill(chosen) for chosen in itertools.combinations(model.net.switch.index, 2)}
     assert bill(()) - min(every.values()) == pytest.approx(found["gain"].iloc[2], rel=1e-6)
     assert bill(()) - bill(found["switches"].iloc[2]) == pytest.approx(found["gain"].iloc[2], rel=1e-6)
-
-
-def _a_set() -> str:
-    """Return a bundled set of costs that has the two classes of the test networks."""
-    table = valuation.bundled()
-    for name, own in table.groupby("set"):
-        if {"residential", "commercial"} <= set(own["customer_class"]) and len(set(own["basis"])) == 1:
-            return name
-    raise AssertionError("no set has both classes")
 
 
 def test_areas_limit_customers_and_candidates():

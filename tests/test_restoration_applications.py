@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_placement import areas, network, outages, prepared
 
-from gridplan import errors, reliability
+from gridplan import errors, reliability, valuation
 from gridplan.applications import (
     fault_indicators,
     flisr,
@@ -22,6 +22,18 @@ from gridplan.applications import (
 )
 
 FEW = settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+COSTS = valuation.cost_set(valuation.bundled(), "ICE 1.0", basis="per_event")
+BASES = {
+    "per_event": COSTS,
+    "per_avg_kw": valuation.cost_set(valuation.bundled(), "ICE 1.0", basis="per_avg_kw"),
+    "per_peak_kw": valuation.cost_set(valuation.bundled(), "RBTS 1987"),
+    "per_unserved_kwh": valuation.cost_set(valuation.bundled(), "Germany VoLL, mean"),
+}
+
+
+def members(option: str) -> tuple[str, ...]:
+    return () if option == restoration.NONE else tuple(option.split("+"))
 
 
 def services(net, names=None) -> dict:
@@ -172,21 +184,67 @@ def test_the_share_caught():
 
 @FEW
 @given(st.integers(0, 10_000), st.booleans())
-def test_no_application_makes_any_combination_worse(seed, free):
+def test_no_application_makes_any_combination_worse_anywhere(seed, free):
     """With ties that do not carry everything this holds by construction, else by itself."""
     model = model_of(seed, 9, transfers=not free)
-    found = restoration.options(model, None, services(model.net))
-    minutes = {option: reliability.totals(model, each)["saidi_min"] for option, each in found.items()}
-    assert len(found) == 32
-    for option, less in itertools.product(found, found):
-        if set(less) < set(option):
-            assert minutes[option] <= minutes[less] + 1e-9
+    put = services(model.net)
+    table = restoration.evaluate(model, None, put, COSTS)
+    minutes = table.pivot_table(index="option", columns="area", values="saidi_min")
+    assert len(minutes) == 32
+    for option, less in itertools.product(minutes.index, minutes.index):
+        if set(members(less)) < set(members(option)):
+            assert (minutes.loc[option] <= minutes.loc[less] + 1e-9).all()
     if free:
-        for option in list(found)[::5]:
-            case = restoration.case_of(model)
-            for name in option:
-                case = services(model.net)[name](case)
-            assert reliability.totals(model, case.outages)["saidi_min"] == pytest.approx(minutes[option])
+        assert (table.loc[table["area"] != "all", "operated_as"] == table.loc[table["area"] != "all", "option"]).all()
+
+
+def test_an_option_is_what_its_outage_model_says_and_its_cost_that_of_every_interruption():
+    """Where every area is operated as the option says, the rows are those of its own outage model, added up in another way."""
+    model = model_of(3, 12, transfers=False)
+    put = services(model.net)
+    table = restoration.evaluate(model, None, put, COSTS).set_index(["option", "area"])
+    for option in ("none", "remote_control", "fault_indicators+flisr", "+".join(restoration.ORDER)):
+        case = restoration.case_of(model)
+        for name in members(option):
+            case = put[name](case)
+        result = reliability.indices(model, case.outages)
+        pd.testing.assert_series_equal(
+            reliability.totals(model, restoration.in_service(model, None, option, put)), result.system, check_names=False
+        )
+        whole = table.loc[(option, "all")]
+        for name in ("customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "planned_saidi_min"):
+            assert whole[name] == pytest.approx(result.system[name], rel=1e-12, abs=1e-15), name
+        cost = valuation.expected_cost(result.events, result.interruptions, COSTS)["cost_k_per_yr"].sum()
+        assert whole["interruption_cost_keur"] == pytest.approx(cost, rel=1e-12)
+        areas_ = result.by_area.set_index("area")
+        assert table.loc[(option, "one"), "saidi_min"] == pytest.approx(areas_.at["one", "saidi_min"])
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_cost_by_customer_is_that_of_all_interruptions(basis):
+    model = model_of(5, 12, transfers=True)
+    costs, result = BASES[basis], reliability.indices(model)
+    by_fault = valuation.expected_cost(result.events, result.interruptions, costs, by="customer_class").set_index(
+        "customer_class"
+    )
+    by_customer = reliability.customer_costs(result, costs).groupby("customer_class")["interruption_cost_keur"].sum()
+    assert len(by_customer) == 2
+    for name, cost in by_customer.items():
+        assert cost == pytest.approx(by_fault.at[name, "cost_k_per_yr"], rel=1e-12)
+
+
+def test_an_option_is_the_same_in_any_company_and_in_any_order_of_names():
+    model = model_of(6, 10)
+    put = services(model.net)
+    every = restoration.evaluate(model, None, put, COSTS).set_index(["option", "area"])
+    few = restoration.evaluate(model, None, put, COSTS, options=["flisr+remote_control", "none"])
+    assert list(dict.fromkeys(few["option"])) == ["remote_control+flisr", "none"]
+    few = few.set_index(["option", "area"])
+    pd.testing.assert_frame_equal(few, every.loc[few.index])
+    with pytest.raises(errors.ParameterError, match=r"'flsr' is no application to put in service; did you mean 'flisr'"):
+        restoration.evaluate(model, None, put, COSTS, options=["flsr", "none"])
+    with pytest.raises(errors.ParameterError, match="'flisr' is no application"):
+        restoration.in_service(model, None, "flisr", {})
 
 
 def test_what_is_wrong_is_named():

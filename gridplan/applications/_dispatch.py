@@ -16,12 +16,12 @@ import pandas as pd
 from gridplan.applications import _flexible
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._flexible import State
-from gridplan.applications._programs import SPARE, Dispatch, Resources, Task, Watched, consumption, program
+from gridplan.applications._programs import SPARE, Dispatch, Resources, Task, Watched, consumption, lowest_peak, schedule
 from gridplan.applications._sensitivities import Network, Rows
 
 _LITTLE = 0.05  # resources with less than this share of the largest effect on everything that is outside in a day are left out
 _FIRST = 8  # days of highest demand of each area looked at first
-_BATCH = 1_200  # resources times steps in one program; small ones are solved faster
+_BATCH = 480  # resources times steps in one program; small ones are solved faster
 _BETTER = 0.98  # a day is solved again only while this share at most of what was outside is left
 
 
@@ -37,9 +37,12 @@ def areas(case: OperatingCase) -> list[str]:
 
 
 def dispatch(
-    start: tuple[OperatingCase, State], network: Network, resources: Resources, *, day: np.ndarray, peak: bool, rounds: int = 3
+    start: tuple[OperatingCase, State], network: Network, resources: Resources, *, day: np.ndarray, peak: bool, rounds: int = 10
 ) -> Dispatch:
     """Find what each resource does.
+
+    Every day is linearised again at its own answer until its power flows agree with its program: nothing is outside any more, or
+    what is left does not get less. The best answer of each day counts, no answer being one of them.
 
     Parameters
     ----------
@@ -58,27 +61,124 @@ def dispatch(
     """
     case, before = start
     demand = before.net_load[areas(case)].to_numpy(float).T
-    problem = Task(network, resources, day, _zones(case, network), demand)
-    out = Dispatch(
-        *(np.zeros(resources.most_x.shape) for _ in range(2)), np.repeat(resources.start[:, None], len(day), 1), np.zeros(0, int)
-    )
-    wrong, cap = np.unique(day[before.steps]), demand.max(axis=1)
-    watched, _ = _watch(problem, np.flatnonzero(np.isin(day, wrong)), out, None)
+    task = Task(network, resources, day, _zones(case, network), demand)
+    search = _Search(task)
+    open_, cap = search.look(np.unique(day[before.steps]), first=True), demand.max(axis=1)
     if peak:
-        cap = _peaks(problem, cap, out)
-    last: dict[int, float] = {}
+        cap = _peaks(task, cap)
+    open_ = np.union1d(open_, np.unique(day[(demand > cap[:, None] + SPARE).any(axis=0)]))
     for _ in range(rounds):
-        chosen = np.union1d(wrong, _above(problem, cap, out))
-        if not len(chosen):
+        if not len(open_):
             break
-        _solve_days(problem, watched, cap, (chosen, out))
-        seen = 0 if watched is None else len(watched.step)
-        watched, outside = _watch(problem, np.flatnonzero(np.isin(day, chosen)), out, watched)
-        fresh = set() if watched is None else set(day[watched.step[seen:]].tolist())
-        now = pd.Series(outside, dtype=float).groupby(day[list(outside)]).sum().to_dict() if outside else {}
-        wrong = np.array([d for d, size in now.items() if d in fresh or size < _BETTER * last.get(d, np.inf)], int)
-        last |= now
-    return out
+        _solve(task, search.watched(open_), cap, (open_, search.now))
+        open_ = search.look(open_)
+    return search.best
+
+
+def _nothing(resources: Resources) -> Dispatch:
+    zero = np.zeros(resources.most_x.shape)
+    return Dispatch(zero, zero.copy(), zero + resources.start[:, None], np.zeros(0, int))
+
+
+class _Search:
+    """What the resources do now, the best that they did in each day, and what is held to a limit.
+
+    Parameters
+    ----------
+    task
+        What does not change.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task, count = task, int(task.day.max()) + 1
+        self.now, self.best = _nothing(task.resources), _nothing(task.resources)
+        self._score, self._size = np.zeros((count, 3)), np.full(count, np.inf)
+        self._old = np.zeros((task.zone.max() + 1, len(task.day)), bool)
+        self._keys = np.zeros(0, int)
+
+    def look(self, numbers: np.ndarray, *, first: bool = False) -> np.ndarray:
+        """Simulate some days, remember what is better than before, and return the days that are not done.
+
+        Parameters
+        ----------
+        numbers
+            Days.
+        first
+            Whether nothing has been done yet: what is outside now was outside from the start.
+        """
+        task, steps = self.task, np.flatnonzero(np.isin(self.task.day, numbers))
+        if not len(steps):
+            return numbers
+        quick = task.network.quick(steps, task.resources.weights, consumption(task.resources, self.now)[:, steps])
+        lost = np.isnan(quick).all(axis=0)
+        step, row, side, excess = _outside(quick, task)
+        zone, step, over = task.zone[row], steps[step], excess > 0
+        if first:
+            self._old[zone[over], step[over]] = True
+        fresh = over & ~self._old[zone, step]
+        day, count = task.day[step], len(self._score)
+        size = np.bincount(day, np.maximum(excess, 0.0), count).round()
+        score = [np.bincount(day[fresh], minlength=count), np.bincount(day[over], minlength=count), size]
+        score[0] += (not first) * len(task.zone) * np.bincount(task.day[steps[lost]], minlength=count)
+        self._keep(numbers, np.column_stack(score), first=first)
+        keys = (step * len(task.zone) + row) * 2 + (side > 0)
+        new = np.unique(task.day[step[~np.isin(keys, self._keys)]])
+        self._keys = np.union1d(self._keys, keys)
+        better = size < _BETTER * self._size
+        self._size[numbers] = size[numbers]
+        return numbers[(np.isin(numbers, new) | better[numbers]) & np.isin(numbers, day)]
+
+    def _keep(self, numbers: np.ndarray, score: np.ndarray, *, first: bool) -> None:
+        """Remember the days that are as good as their best or better."""
+        if first:
+            self._score = score
+            return
+        kept = [n for n in numbers.tolist() if tuple(score[n]) <= tuple(self._score[n])]
+        self._score[kept] = score[kept]
+        steps = np.flatnonzero(np.isin(self.task.day, kept))
+        for best, now in zip(self.best[:3], self.now[:3], strict=True):
+            best[:, steps] = now[:, steps]
+
+    def watched(self, numbers: np.ndarray) -> Watched | None:
+        """Linearise what is held to a limit in some days at what is done there now."""
+        task, (where, upper) = self.task, np.divmod(self._keys, 2)
+        step, row = np.divmod(where, len(task.zone))
+        own = np.isin(task.day[step], numbers)
+        if not own.any():
+            return None
+        network, resources, sign = task.network, task.resources, 2.0 * upper[own] - 1.0
+        steps, step, row = *np.unique(step[own], return_inverse=True), row[own]
+        move = consumption(resources, self.now)[:, steps]
+        demand = network.demand(steps) + resources.weights @ move
+        voltage = network.solve(steps, demand)
+        found = network.values(steps, voltage)
+        good = np.isfinite(found[row, step])
+        step, row, sign = step[good], row[good], sign[good]
+        gradient = network.gradient(steps, (voltage, demand), Rows(step, row))
+        effect = (gradient.real @ resources.weights.real + gradient.imag @ resources.weights.imag) * sign[:, None]
+        bound = np.where(sign > 0, network.high[row], -network.low[row]) - network.margin[row]
+        room = bound - sign * found[row, step] + (effect * move[:, step].T).sum(axis=1)
+        return Watched(steps[step], effect, room, self._old[task.zone[row], steps[step]])
+
+
+def _outside(quick: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is at or outside its limit: position of the step, quantity, side, and by how many margins, the worst of each zone."""
+    network, found = task.network, []
+    for side, bound in ((-1.0, network.low), (1.0, network.high)):
+        sign = np.float32(side)
+        edge = (side * bound - network.margin / 2).astype(np.float32)
+        rows = np.flatnonzero((sign * quick > edge[:, None]).any(axis=1))
+        excess = (side * (quick[rows] - bound[rows, None])) / network.margin[rows, None]
+        excess[~(excess > -0.5)] = -1.0
+        for number in np.unique(task.zone[rows]):
+            own = np.flatnonzero(task.zone[rows] == number)
+            worst = excess[own].argmax(axis=0)
+            value = excess[own[worst], np.arange(quick.shape[1])]
+            step = np.flatnonzero(value > -1.0)
+            found.append((step, rows[own[worst[step]]], np.full(len(step), side), value[step]))
+    if not found:
+        return np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0)
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
 def undone(out: Dispatch, resources: Resources, steps: np.ndarray, refused: np.ndarray) -> Dispatch:
@@ -97,127 +197,47 @@ def _zones(case: OperatingCase, network: Network) -> np.ndarray:
     zone[network.position(area.index.to_numpy())] = area.to_numpy()
     lines = case.net.line["to_bus"].map(area)
     known = np.flatnonzero(lines.notna())
-    zone[network.buses + known] = -1 - lines.iloc[known].to_numpy(int)
+    zone[network.buses + known] = zone.max() + 1 + lines.iloc[known].to_numpy(int)
     return zone
 
 
-def _watch(problem: Task, steps: np.ndarray, out: Dispatch, known: Watched | None) -> tuple[Watched | None, dict[int, float]]:
-    """Add what is outside limits in some steps, the worst of each zone, to what is watched; linearised anew at what is done.
-
-    Also returns how far each step is outside, in margins.
-    """
-    network, resources = problem.network, problem.resources
-    if known is not None:
-        steps = np.union1d(steps, known.step)
-    if not len(steps):
-        return known, {}
-    quick = network.quick(steps, resources.weights, consumption(resources, out)[:, steps])
-    margin = network.margin[:, None]
-    pairs, outside = [], {}
-    for sign, bound in ((-1.0, network.low), (1.0, network.high)):
-        excess = sign * (quick - bound[:, None]) / margin
-        excess[~(excess > -0.5)] = -1.0
-        for step, row in _worst(excess, problem.zone):
-            pairs.append((int(steps[step]), row, sign))
-            outside[int(steps[step])] = outside.get(int(steps[step]), 0.0) + float(excess[row, step])
-    old = [] if known is None else list(zip(known.step.tolist(), known.row.tolist(), known.sign.tolist(), strict=True))
-    present = set(old)
-    pairs = old + [pair for pair in pairs if pair not in present]
-    if not pairs:
-        return None, {}
-    step, row, sign = (np.array(part) for part in zip(*pairs, strict=True))
-    steps, step = np.unique(step, return_inverse=True)
-    move = consumption(resources, out)[:, steps]
-    demand = network.demand(steps) + resources.weights @ move
-    voltage = network.solve(steps, demand)
-    found = network.values(steps, voltage)
-    good = np.isfinite(found[row, step])
-    step, row, sign = step[good], row[good], sign[good]
-    gradient = network.gradient(steps, (voltage, demand), Rows(step, row))
-    effect = (gradient.real @ resources.weights.real + gradient.imag @ resources.weights.imag) * sign[:, None]
-    bound = np.where(sign > 0, network.high[row], -network.low[row]) - network.margin[row]
-    room = bound - sign * found[row, step] + (effect * move[:, step].T).sum(axis=1)
-    return Watched(steps[step], row, sign, effect, room), outside
-
-
-def _worst(excess: np.ndarray, zone: np.ndarray) -> list[tuple[int, int]]:
-    """Step and row of the largest excess of each zone and step, where there is any."""
-    hit = (excess > -1.0).any(axis=1)
-    pairs = []
-    for number in np.unique(zone[hit]):
-        rows = np.flatnonzero(zone == number)
-        best = excess[rows].argmax(axis=0)
-        steps = np.flatnonzero(excess[rows[best], np.arange(excess.shape[1])] > -1.0)
-        pairs += list(zip(steps.tolist(), rows[best[steps]].tolist(), strict=True))
-    return pairs
-
-
-def _above(problem: Task, cap: np.ndarray, out: Dispatch) -> np.ndarray:
-    """Days in which the demand of an area is above its cap."""
-    demand = _demand(problem, out)
-    return np.unique(problem.day[(demand > cap[:, None] + SPARE).any(axis=0)])
-
-
-def _demand(problem: Task, out: Dispatch) -> np.ndarray:
-    demand, move = problem.demand.copy(), consumption(problem.resources, out)
-    own = problem.resources.area >= 0
-    np.add.at(demand, problem.resources.area[own], move[own])
-    return demand
-
-
-def _peaks(problem: Task, cap: np.ndarray, out: Dispatch) -> np.ndarray:
+def _peaks(task: Task, cap: np.ndarray) -> np.ndarray:
     """Lowest yearly peak of each area that its resources allow; (areas,)."""
     best = cap.copy()
-    for area in np.unique(problem.resources.area[problem.resources.area >= 0]):
-        own = problem.resources.area == area
-        highest = pd.Series(problem.demand[area]).groupby(problem.day).max()
+    for area in np.unique(task.resources.area[task.resources.area >= 0]):
+        highest = pd.Series(task.demand[area]).groupby(task.day).max()
         floor, order = -np.inf, highest.sort_values(ascending=False, kind="stable").index.to_numpy()
         for start in range(0, len(order), _FIRST):
             tried = order[start : start + _FIRST]
             tried = tried[highest[tried].to_numpy() > floor + SPARE]
             if not len(tried):
                 break
-            floor = max(floor, program(problem, None, np.full(len(cap), np.inf), (tried, own, int(area)), out))
+            floor = max(floor, lowest_peak(task, tried, int(area)))
         best[area] = min(cap[area], floor)
     return best
 
 
-def _solve_days(problem: Task, watched: Watched | None, cap: np.ndarray, given: tuple[np.ndarray, Dispatch]) -> None:
+def _solve(task: Task, watched: Watched | None, cap: np.ndarray, given: tuple[np.ndarray, Dispatch]) -> None:
     """Solve some days, in batches; writes into the dispatch."""
     chosen, out = given
-    useful = _useful(problem, watched, cap, chosen)
-    length = np.bincount(problem.day)
-    batch: list[int] = []
-    size = 0
-    for number in chosen.tolist():
-        batch.append(number)
-        size += int(useful[:, number].sum()) * length[number]
-        if size >= _BATCH:
-            _batch(problem, watched, cap, (np.array(batch), useful, out))
-            batch, size = [], 0
-    if batch:
-        _batch(problem, watched, cap, (np.array(batch), useful, out))
+    useful = _useful(task, watched, cap)
+    size = useful[:, chosen].sum(axis=0) * np.bincount(task.day)[chosen]
+    for batch in np.split(chosen, np.flatnonzero(np.diff(np.cumsum(size) // _BATCH)) + 1):
+        schedule(task, watched, cap, (batch, useful), out)
 
 
-def _batch(problem: Task, watched: Watched | None, cap: np.ndarray, given: tuple) -> None:
-    numbers, useful, out = given
-    program(problem, watched, cap, (numbers, useful, None), out)
-
-
-def _useful(problem: Task, watched: Watched | None, cap: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _useful(task: Task, watched: Watched | None, cap: np.ndarray) -> np.ndarray:
     """Resources that have a say in each day: (resources, days)."""
-    useful = np.zeros((len(problem.resources.area), problem.day.max() + 1), bool)
-    high = problem.demand > cap[:, None] + SPARE
+    useful = np.zeros((len(task.resources.area), task.day.max() + 1), bool)
+    high = task.demand > cap[:, None] + SPARE
     for area in range(len(cap)):
-        hit = np.unique(problem.day[high[area]])
-        useful[np.ix_(problem.resources.area == area, hit)] = True
+        hit = np.unique(task.day[high[area]])
+        useful[np.ix_(task.resources.area == area, hit)] = True
     if watched is not None:
         size = np.abs(watched.effect)
         strong = size >= _LITTLE * size.max(axis=1, keepdims=True, initial=1e-12)
-        np.logical_or.at(useful.T, problem.day[watched.step], strong)
-    kept = np.zeros_like(useful)
-    kept[:, chosen] = useful[:, chosen]
-    return kept
+        np.logical_or.at(useful.T, task.day[watched.step], strong)
+    return useful
 
 
 def accepted(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
+from gridplan.applications._linear import Program, Span
 from gridplan.applications._sensitivities import Network
-from gridplan.errors import NotConverged
 
 SPARE = 1e-6
+"""MW by which a demand may be above its cap for numerical reasons."""
 _PENALTY = 1e3  # MW of peak that a violation of as much as a MW could mend is worth
+_FRESH = 10.0  # times as much where nothing was outside before
 _MOVED = 1e-5  # MW of peak that a MWh moved is worth
 _TURNS = 12  # programs solved until nothing is drawn and given at once
 
@@ -75,13 +77,12 @@ class Task(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """Quantities held to a limit: their step and row, the side (1 upper, -1 lower), and effect of every resource."""
+    """Quantities held to a limit: step, effect of every resource and room left, both towards the limit; outside from the start?"""
 
     step: np.ndarray
-    row: np.ndarray
-    sign: np.ndarray
     effect: np.ndarray
     room: np.ndarray
+    old: np.ndarray
 
 
 def consumption(resources: Resources, out: Dispatch) -> np.ndarray:
@@ -97,153 +98,160 @@ class _Layout(NamedTuple):
     count: int
 
 
-def program(problem: Task, watched: Watched | None, cap: np.ndarray, given: tuple, out: Dispatch) -> float:
-    """Solve one program over some days.
-
-    `given` is (days, resources that take part: (resources,) or (resources, days), area whose peak is sought or None). With an
-    area its lowest peak is returned and nothing is written; else the dispatch is written.
-    """
-    numbers, who, area = given
-    steps = np.flatnonzero(np.isin(problem.day, numbers))
-    who = who[:, None] & np.ones(len(steps), bool) if who.ndim == 1 else who[:, problem.day[steps]]
-    if not who.any():
-        return float("inf")
+def _layout(task: Task, numbers: np.ndarray, useful: np.ndarray) -> _Layout:
+    steps = np.flatnonzero(np.isin(task.day, numbers))
+    who = useful[:, task.day[steps]]
     at = np.full(who.shape, -1)
     at[who] = np.arange(who.sum())
-    layout = _Layout(at, steps, int(who.sum()))
-    parts = [_peak_rows(problem, layout, cap, area), _limit_rows(problem, layout, watched)]
-    slack = len(parts[1][1])
-    extra = slack + (area is not None)
-    blocks = [sparse.hstack([parts[0][0], sparse.csr_matrix((len(parts[0][1]), slack))]), parts[1][0]]
-    if area is not None:
-        blocks[0] = sparse.hstack([parts[0][0], sparse.csr_matrix(-np.ones((len(parts[0][1]), 1)))])
-        blocks = blocks[:1]
-    matrix, room = sparse.vstack(blocks).tocsr(), np.concatenate([part[1] for part in parts[: len(blocks)]])
-    cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), np.full(slack, _PENALTY) if area is None else 1.0]
-    balance, held = _balance(problem, layout, extra)
-    bounds = _bounds(problem, layout)
-    bounds = np.vstack([bounds, np.tile([0.0 if area is None else -np.inf, np.inf], (extra, 1))])
-    rows = (matrix, room), (balance, held)
-    if area is not None:
-        return float(_solved(cost, *rows, bounds)[-1])
-    _write(problem, layout, _without_burning(problem, layout, (cost, *rows, bounds)), out)
-    return float("nan")
+    return _Layout(at, steps, int(who.sum()))
 
 
-def _without_burning(problem: Task, layout: _Layout, program: tuple) -> np.ndarray:
+def lowest_peak(task: Task, numbers: np.ndarray, area: int) -> float:
+    """Lowest peak of an area in some days that its resources allow [MW]."""
+    own = np.repeat((task.resources.area == area)[:, None], task.day.max() + 1, axis=1)
+    layout = _layout(task, numbers, own)
+    need = np.zeros((len(task.demand) + 1, len(layout.steps)), bool)
+    need[area] = True
+    limit = _demand_rows(task, layout, need)
+    balance, held = _balance(task, layout)
+    peak = sparse.csr_matrix(-np.ones((limit.shape[0], 1)))
+    matrix = sparse.vstack([sparse.hstack([limit, peak]), _widened(balance, 1)])
+    rows = Span(np.r_[np.full(len(layout.steps), -np.inf), held], np.r_[-task.demand[area, layout.steps], held])
+    cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), 1.0]
+    low, high = _bounds(task, layout)
+    return float(Program(cost, Span(np.r_[low, -np.inf], np.r_[high, np.inf]), matrix, rows).solve()[-1])
+
+
+def schedule(task: Task, watched: Watched | None, cap: np.ndarray, chosen: tuple[np.ndarray, np.ndarray], out: Dispatch) -> None:
+    """Find what the resources do in some days: limits first, then no peak above the cap, then as little as possible.
+
+    Parameters
+    ----------
+    task
+        What does not change.
+    watched
+        Quantities held to their limits, or not at a price.
+    cap
+        Highest demand of each area [MW].
+    chosen
+        Numbers of the days, and which resources take part in each day, (resources, days).
+    out
+        Dispatch into which the answer is written.
+    """
+    layout = _layout(task, *chosen)
+    if not layout.count:
+        return
+    need = _near_cap(task, layout, cap)
+    room = np.repeat(cap[:, None] + SPARE, len(layout.steps), axis=1) - task.demand[:, layout.steps]
+    limits, spare, price = _limit_rows(task, layout, watched)
+    extra = len(price)
+    balance, held = _balance(task, layout)
+    matrix = sparse.vstack([_widened(_demand_rows(task, layout, need), extra), limits, _widened(balance, extra)])
+    upper = np.r_[room[need[:-1]], spare]
+    rows = Span(np.r_[np.full(len(upper), -np.inf), held], np.r_[upper, held])
+    low, high = _bounds(task, layout)
+    variables = Span(np.r_[low, np.zeros(extra)], np.r_[high, np.full(extra, np.inf)])
+    cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), price]
+    _write(task, layout, _without_burning(task, layout, Program(cost, variables, matrix, rows), variables), out)
+
+
+def _widened(matrix: sparse.spmatrix, more: int) -> sparse.spmatrix:
+    """Matrix with some columns of zeros behind it."""
+    return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], matrix.shape[1] + more))
+
+
+def _without_burning(task: Task, layout: _Layout, program: Program, variables: Span) -> np.ndarray:
     """Solve a program so that nothing is drawn and given at once: where losses make a difference, the larger keeps its way."""
-    cost, rows, equal, bounds = program
     unit = np.nonzero(layout.at >= 0)[0]
-    lossy = problem.resources.fill[unit] != problem.resources.drain[unit]
+    lossy = task.resources.fill[unit] != task.resources.drain[unit]
     x, y = slice(layout.count), slice(layout.count, 2 * layout.count)
     for _ in range(_TURNS):
-        values = _solved(cost, rows, equal, bounds)
+        values = program.solve()
         both = np.minimum(values[x], values[y])
         values[x] -= np.where(lossy, 0.0, both)
         values[y] -= np.where(lossy, 0.0, both)
-        both = lossy & (both > SPARE)
-        if not both.any():
+        hit = np.flatnonzero(lossy & (both > SPARE))
+        if not len(hit):
             break
-        first = values[x] >= values[y]
-        bounds[x, 1] = np.where(both & ~first, 0.0, bounds[x, 1])
-        bounds[y, 1] = np.where(both & first, 0.0, bounds[y, 1])
+        hit += np.where(values[x][hit] >= values[y][hit], layout.count, 0)
+        zero = np.zeros(len(hit))
+        program.bound(hit, zero, zero)
     return values
 
 
-def _solved(cost: np.ndarray, rows: tuple, equal: tuple, bounds: np.ndarray) -> np.ndarray:
-    upper = {"A_ub": rows[0], "b_ub": rows[1]} if len(rows[1]) else {}
-    result = linprog(cost, **upper, A_eq=equal[0], b_eq=equal[1], bounds=bounds, method="highs-ds", options={"presolve": False})
-    if result.x is None:
-        raise NotConverged(f"the linear program of a dispatch has no solution: {result.message}")
-    return result.x
-
-
-def _bounds(problem: Task, layout: _Layout) -> np.ndarray:
-    """Bounds of x, y and state, (variables, 2)."""
-    resources, who = problem.resources, layout.at >= 0
+def _bounds(task: Task, layout: _Layout) -> Span:
+    """Bounds of x, y and state."""
+    resources, who = task.resources, layout.at >= 0
     low, high = resources.low[:, layout.steps].copy(), resources.high[:, layout.steps].copy()
-    last = np.flatnonzero(np.diff(problem.day[layout.steps], append=-1) != 0)
+    last = np.flatnonzero(np.diff(task.day[layout.steps], append=-1) != 0)
     low[:, last], high[:, last] = resources.start[:, None], resources.start[:, None]
-    zero = np.zeros(layout.count)
     most = [values[:, layout.steps][who] for values in (resources.most_x, resources.most_y)]
-    return np.vstack([np.column_stack([zero, most[0]]), np.column_stack([zero, most[1]]), np.column_stack([low[who], high[who]])])
+    return Span(np.r_[np.zeros(2 * layout.count), low[who]], np.r_[most[0], most[1], high[who]])
 
 
-def _balance(problem: Task, layout: _Layout, extra: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+def _balance(task: Task, layout: _Layout) -> tuple[sparse.csr_matrix, np.ndarray]:
     """State of each step from that of the step before."""
-    resources, count = problem.resources, layout.count
+    resources, count = task.resources, layout.count
     unit, step = np.nonzero(layout.at >= 0)
     number = layout.at[unit, step]
-    first = np.diff(problem.day[layout.steps], prepend=-1)[step] != 0
+    first = np.diff(task.day[layout.steps], prepend=-1)[step] != 0
     before = layout.at[unit[~first], step[~first] - 1]
     rows = np.r_[number, number, number, number[~first]]
     columns = np.r_[number, count + number, 2 * count + number, 2 * count + before]
     values = np.r_[-resources.fill[unit], resources.drain[unit], np.ones(count), -np.ones(len(before))]
-    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(count, 3 * count + extra))
     held = np.zeros(count)
     held[number[first]] = resources.start[unit[first]]
-    return matrix, held
+    return sparse.csr_matrix((values, (rows, columns)), shape=(count, 3 * count)), held
 
 
-def _peak_rows(problem: Task, layout: _Layout, cap: np.ndarray, area: int | None) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Demand of each area and step below its cap, where the resources could lift it above; or below the peak sought."""
-    resources, rows, columns, values, room = problem.resources, [], [], [], []
-    who = layout.at >= 0
-    reach = np.where(
-        who, np.where(resources.sign[:, None] > 0, resources.most_y[:, layout.steps], resources.most_x[:, layout.steps]), 0
-    )
-    for number in range(len(cap)) if area is None else [area]:
-        own = np.flatnonzero(resources.area == number)
-        if not len(own):
-            continue
-        demand = problem.demand[number, layout.steps]
-        steps = (
-            np.arange(len(demand))
-            if area is not None
-            else np.flatnonzero((demand + reach[own].sum(axis=0) > cap[number]) & who[own].any(axis=0))
-        )
-        for position, step in enumerate(steps.tolist(), start=len(room)):
-            units = own[who[own, step]]
-            rows += [position] * (2 * len(units))
-            columns += [*(layout.at[units, step]).tolist(), *(layout.count + layout.at[units, step]).tolist()]
-            values += [*(-resources.sign[units]).tolist(), *resources.sign[units].tolist()]
-        room += ((0.0 if area is not None else cap[number] + SPARE) - demand[steps]).tolist()
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(room), 3 * layout.count)), np.array(room)
+def _near_cap(task: Task, layout: _Layout, cap: np.ndarray) -> np.ndarray:
+    """Areas (and one more row for none) and steps in which the resources could lift the demand above its cap."""
+    resources, who = task.resources, layout.at >= 0
+    more = np.where(resources.sign[:, None] > 0, resources.most_y[:, layout.steps], resources.most_x[:, layout.steps])
+    reach, has = np.zeros((len(cap) + 1, len(layout.steps))), np.zeros((len(cap) + 1, len(layout.steps)), bool)
+    np.add.at(reach, resources.area, np.where(who, more, 0.0))  # -1: the row for none
+    np.logical_or.at(has, resources.area, who)
+    need = has & (np.vstack([task.demand[:, layout.steps], np.zeros(len(layout.steps))]) + reach > np.r_[cap, np.inf][:, None])
+    need[-1] = False
+    return need
 
 
-def _limit_rows(problem: Task, layout: _Layout, watched: Watched | None) -> tuple[sparse.csr_matrix, np.ndarray]:
+def _demand_rows(task: Task, layout: _Layout, need: np.ndarray) -> sparse.csr_matrix:
+    """What the resources add to the demand of some areas in some steps; `need` is as of :func:`_near_cap`."""
+    position = np.full(need.shape, -1)
+    position[need] = np.arange(need.sum())
+    unit, step = np.nonzero((layout.at >= 0) & need[task.resources.area])
+    row, number, sign = position[task.resources.area[unit], step], layout.at[unit, step], task.resources.sign[unit]
+    entries = (np.r_[-sign, sign], (np.r_[row, row], np.r_[number, layout.count + number]))
+    return sparse.csr_matrix(entries, shape=(int(need.sum()), 3 * layout.count))
+
+
+def _limit_rows(task: Task, layout: _Layout, watched: Watched | None) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
     """Watched quantities inside their limits, or not at a price; rows are scaled to MW of the most effective resource."""
     if watched is None:
-        return sparse.csr_matrix((0, 3 * layout.count)), np.zeros(0)
-    kept = np.flatnonzero(np.isin(watched.step, layout.steps))
-    step = np.searchsorted(layout.steps, watched.step[kept])
-    effect = watched.effect[kept]
-    scale = np.abs(effect).max(axis=1, initial=0.0)
-    fine = scale > 1e-12
-    kept, step, effect = kept[fine], step[fine], effect[fine] / scale[fine, None]
+        return sparse.csr_matrix((0, 3 * layout.count)), np.zeros(0), np.zeros(0)
+    scale = np.abs(watched.effect).max(axis=1, initial=0.0)
+    kept = np.flatnonzero(np.isin(watched.step, layout.steps) & (scale > 1e-12))
+    step, effect = np.searchsorted(layout.steps, watched.step[kept]), watched.effect[kept] / scale[kept, None]
     at = layout.at[:, step].T
     row, unit = np.nonzero(at >= 0)
-    number, value = at[row, unit], effect[row, unit] * problem.resources.sign[unit]
+    number, value = at[row, unit], effect[row, unit] * task.resources.sign[unit]
     rows = np.r_[row, row, np.arange(len(kept))]
     columns = np.r_[number, layout.count + number, 3 * layout.count + np.arange(len(kept))]
     values = np.r_[-value, value, -np.ones(len(kept))]
     matrix = sparse.csr_matrix((values, (rows, columns)), shape=(len(kept), 3 * layout.count + len(kept)))
-    return matrix, watched.room[kept] / scale[fine]
+    return matrix, watched.room[kept] / scale[kept], np.where(watched.old[kept], _PENALTY, _FRESH * _PENALTY)
 
 
-def _write(problem: Task, layout: _Layout, values: np.ndarray, out: Dispatch) -> None:
+def _write(task: Task, layout: _Layout, values: np.ndarray, out: Dispatch) -> None:
     """Put the answer into the dispatch; the state is summed up again from what is done."""
-    resources = problem.resources
+    resources = task.resources
     for number, array in enumerate((out.x, out.y)):
         part = np.zeros(layout.at.shape)
         part[layout.at >= 0] = np.maximum(values[number * layout.count : (number + 1) * layout.count], 0.0)
         array[:, layout.steps] = part
-    for start, end in runs(problem.day[layout.steps]):
+    edges = np.r_[0, np.flatnonzero(np.diff(task.day[layout.steps])) + 1, len(layout.steps)]
+    for start, end in pairwise(edges.tolist()):
         own = layout.steps[start:end]
         change = resources.fill[:, None] * out.x[:, own] - resources.drain[:, None] * out.y[:, own]
         out.state[:, own] = resources.start[:, None] + np.cumsum(change, axis=1)
-
-
-def runs(numbers: np.ndarray) -> list[tuple[int, int]]:
-    edges = np.r_[0, np.flatnonzero(np.diff(numbers)) + 1, len(numbers)]
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

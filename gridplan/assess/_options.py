@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
+from gridplan.applications import restoration
+
 #: Applications whose effects interact, by group; the order is that of their names in an option.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "restoration": ("fault_indicators", "remote_control", "flisr", "outage_prediction", "predictive_maintenance"),
+    "restoration": restoration.ORDER,
     "voltage": ("monitoring", "voltvar", "smart_inverters", "reconfiguration"),
     "flexibility": ("managed_demand", "storage", "der_management"),
 }
 #: The option of a group with nothing in service.
-NONE = "none"
+NONE = restoration.NONE
 
 
 def options(group: str, applications: Iterable[str] | None = None) -> list[str]:

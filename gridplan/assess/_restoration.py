@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from gridplan import reliability, valuation
+from gridplan import valuation
 from gridplan.applications import (
     OperatingCase,
     fault_indicators,
@@ -16,8 +16,8 @@ from gridplan.applications import (
     predictive_maintenance,
     remote_control,
 )
+from gridplan.applications import restoration as group
 from gridplan.assess._options import GROUPS, NONE, members
-from gridplan.powerflow import Profiles
 from gridplan.reliability import Model, Outages
 
 #: Applications in words, in the order in which they are put in service.
@@ -87,33 +87,10 @@ def services(
     }
 
 
-def in_service(model: Model, outages: Outages, option: str, put: Mapping[str, Put]) -> Outages:
-    """Return the outage model with an option in service.
-
-    Parameters
-    ----------
-    model, outages
-        The state to start from.
-    option
-        Name of the option, see :func:`gridplan.assess.options`.
-    put
-        From :func:`services`.
-    """
-    nothing = Profiles(pd.DatetimeIndex(["2000-01-01"], name="time"), pd.DataFrame(index=[0]), pd.DataFrame(columns=_COLUMNS))
-    case = OperatingCase(model.net, nothing, model.areas, outages=outages)
-    for name in GROUPS["restoration"]:
-        if name in members(option):
-            case = put[name](case)
-    return case.outages if case.outages is not None else outages
-
-
-_COLUMNS = ["element", "element_id", "shape_p", "shape_q"]
-
-
 def restoration(
     model: Model, outages: Outages, costs: valuation.CostSet, put: Mapping[str, Put], options: list[str] | None = None
 ) -> pd.DataFrame:
-    """Evaluate options of the restoration group on one network.
+    """Evaluate options of the restoration group on one network, for a figure.
 
     Parameters
     ----------
@@ -129,19 +106,12 @@ def restoration(
     Returns
     -------
     pd.DataFrame
-        `option` (in words), `saifi` [1/yr], `saidi_min` [min/yr], `maifi_e` [1/yr], `ens_mwh` [MWh/yr],
-        `interruption_cost_keur` [thousands of the currency a year].
+        Rows of the whole network of :func:`gridplan.applications.restoration.evaluate`, `option` in words.
     """
     chosen = options or [NONE, *GROUPS["restoration"], "+".join(GROUPS["restoration"])]
-    rows = []
-    for option in chosen:
-        result = reliability.indices(model, in_service(model, outages, option, put))
-        cost = valuation.expected_cost(result.events, result.interruptions, costs)["cost_k_per_yr"].sum()
-        rows.append({"option": _words(option), **result.system[list(_INDICES)], "interruption_cost_keur": cost})
-    return pd.DataFrame(rows)
-
-
-_INDICES = ("saifi", "saidi_min", "maifi_e", "ens_mwh")
+    table = group.evaluate(model, outages, put, costs, options=chosen)
+    table = table[table["area"] == group.ALL].reset_index(drop=True)
+    return table.assign(option=[_words(option) for option in table["option"]]).drop(columns=["area", "operated_as"])
 
 
 def _words(option: str) -> str:

@@ -6,6 +6,7 @@ enumerates the failures of a year, lets protection trip and stages of switching 
 """
 
 from gridplan.reliability._calibrate import Calibration, calibrate, plausible_factors
+from gridplan.reliability._cost import customer_costs
 from gridplan.reliability._history import Threshold, daily_indices, threshold, yearly_indices
 from gridplan.reliability._inputs import CONTROLS, DEVICES, Outages
 from gridplan.reliability._loading import loading
@@ -25,6 +26,7 @@ __all__ = [
     "Threshold",
     "Years",
     "calibrate",
+    "customer_costs",
     "daily_indices",
     "indices",
     "loading",

@@ -13,7 +13,7 @@ WAYS = 7
 #: Ways back in the order of the columns of `times`: stage and control.
 STAGES = ("upstream", "upstream", "upstream", "transfer", "transfer", "transfer", "repair")
 REPAIR = 6
-_FAULT, _TRANSIENT = 0, 1
+_FAULT, _TRANSIENT, _PLANNED = 0, 1, 2
 
 
 class Events(NamedTuple):
@@ -85,6 +85,22 @@ def by_section(events, reach, momentary_h, sums):
                     sums.sustained_h[state, s] += rate * hours
                 elif hours > 0:
                     sums.momentary[state, s] += rate
+
+
+@njit(**_COMPILED)
+def cost_by_section(events, reach, unit, out):
+    """Add up the yearly cost of one unit of each class: `unit` (events, ways, classes), `out` (classes, states, sections)."""
+    best = np.empty(64, np.int64)
+    for e in range(events.pattern.size):
+        p, rate, kind = events.pattern[e], events.rate[e], events.kind[e]
+        if kind == _PLANNED:
+            continue
+        _earliest(events.times[e], best)
+        for state in range(reach.mask.shape[0]):
+            for s in range(reach.top[p], reach.end[p]):
+                way = best[reach.mask[state, reach.start[p] + s - reach.top[p]]]
+                for c in range(unit.shape[2]):
+                    out[c, state, s] += rate * unit[e, way, c]
 
 
 @njit(**_COMPILED)

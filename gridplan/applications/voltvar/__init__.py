@@ -9,7 +9,7 @@ never makes the objective worse. :func:`summary` says what a case takes, by area
 from gridplan.applications.voltvar._apply import apply, options, score
 from gridplan.applications.voltvar._inverters import Inverters, inverters
 from gridplan.applications.voltvar._models import load_models, with_load_models
-from gridplan.applications.voltvar._optimise import Schedule, optimise, regulate
+from gridplan.applications.voltvar._optimise import Schedule, optimise, regulate, schedules
 from gridplan.applications.voltvar._settings import Settings, defaults
 from gridplan.applications.voltvar._summary import operations, summary
 
@@ -25,6 +25,7 @@ __all__ = [
     "optimise",
     "options",
     "regulate",
+    "schedules",
     "score",
     "summary",
     "with_load_models",

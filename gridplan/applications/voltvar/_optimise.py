@@ -78,9 +78,33 @@ def optimise(case: OperatingCase, settings: Settings | None = None, *, models: M
     ----------
     .. [1] K. P. Schneider et al., Evaluation of conservation voltage reduction (CVR) on a national level, PNNL-19596, 2010.
     """
-    settings = settings or Settings()
-    low, high = _band(case, settings)
-    table = Table(case, settings, models)
+    return schedules(case, [settings or Settings()], models=models)[0]
+
+
+def schedules(case: OperatingCase, settings: Sequence[Settings], *, models: Models | None = None) -> list[Schedule]:
+    """Schedules for several margins; what was solved for one is not solved again for the next.
+
+    Parameters
+    ----------
+    case, models
+        As of :func:`optimise`.
+    settings
+        Choices that differ in `margin_pu` only.
+
+    Returns
+    -------
+    list[Schedule]
+        As of :func:`optimise`, in the order of `settings`.
+    """
+    if len({replace(own, margin_pu=0.0) for own in settings}) != 1:
+        raise ParameterError("schedules", [Problem("settings", "differ in more than margin_pu, or are none")])
+    bands = [_band(case, own) for own in settings]
+    table = Table(case, settings[0], models)
+    return [_optimised(case, table, own, band) for own, band in zip(settings, bands, strict=True)]
+
+
+def _optimised(case: OperatingCase, table: Table, settings: Settings, band: tuple[float, float]) -> Schedule:
+    low, high = band
     day = case.profiles.time.normalize().factorize()[0].astype(np.int64)
     for _ in range(_MOST_ROUNDS):
         if not _solve_needed(table, [zone.window(low, high) for zone in table.zones]):

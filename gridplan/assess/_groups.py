@@ -1,0 +1,276 @@
+"""The options of each group, simulated in one future."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from pandapower.auxiliary import pandapowerNet
+
+from gridplan import futures, needs, network, performance, reliability
+from gridplan.applications import OperatingCase, _flexible, flexibility, monitoring, voltage, voltvar
+from gridplan.applications import restoration as restoring
+from gridplan.assess import _options, _outages, _restoration, _tasks
+from gridplan.assess._measure import HOURS, measure
+from gridplan.assess._tasks import Task
+from gridplan.powerflow import Profiles
+from gridplan.study import Study
+
+_OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
+_METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
+_SEARCH = needs.Search(weights=(1.0,), exact=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What the tasks of a table have in common; what is derived from it is computed once in each process.
+
+    Parameters
+    ----------
+    study, net
+        The study and its network.
+    """
+
+    study: Study
+    net: pandapowerNet
+
+    def __reduce__(self) -> tuple:
+        return Shared, (self.study, self.net)
+
+    @cached_property
+    def place(self) -> pd.DataFrame:
+        """Columns `bus`, `area`."""
+        return network.areas(self.net, self.study.tables.get("areas"))
+
+    @cached_property
+    def _made(self) -> dict:
+        return {}
+
+    def once(self, name: str, make: Callable[[], object]) -> object:
+        """Return what was made under a name, or make it."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def case(self, study: Study, scenario: str, year: int, every: int) -> OperatingCase:
+        """Network and powers of a year; every how many-th step."""
+        if scenario:
+            future = futures.case(study, self.net, scenario, year)
+            net, profiles = future.net, future.profiles
+        else:
+            net, profiles = self.net, futures.profiles(study, self.net)
+        thin = Profiles(profiles.time[::every], profiles.shapes.iloc[::every], profiles.elements)
+        return OperatingCase(net, thin, self.place, performance.limits(study.assumptions))
+
+
+def evaluate(shared: Shared, task: Task) -> pd.DataFrame:
+    """Evaluate every option of a task: one row a year, option and area."""
+    study = _tasks.narrowed(shared.study, task)
+    work = {"restoration": of_restoration, "voltage": of_voltage, "flexibility": of_flexibility, _tasks.JOINT: of_all}
+    return work[task.group](shared, study, task).assign(group=task.group)
+
+
+# --- restoration ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Today:
+    """Outage model of the base year: what it takes to meet the history, and where devices stand."""
+
+    calibration: reliability.Calibration
+    devices: dict[str, tuple[int, ...]]
+
+
+def today(shared: Shared, study: Study) -> _Today:
+    """Calibrate the outage model and place devices, both in the base year."""
+    case = shared.case(study, "", study.base_year, 1)
+    model = reliability.prepare(case.net, _outages.outages(study, case.net, case.profiles), shared.place)
+    scaled = _outages.calibrated(study, model)
+    return _Today(scaled, _restoration.devices(model, _outages.with_calibration(model.outages, scaled), study.assumptions))
+
+
+def of_restoration(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+    """Indices and cost of interruptions, by option and area of the customers."""
+    case = shared.case(study, task.scenario, task.years[0], 1)
+    return restored(shared, study, case, (task.options, task.areas)).assign(year=task.years[0])
+
+
+def restored(
+    shared: Shared, study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> pd.DataFrame:
+    """Return the rows of options of the restoration group, in service in some areas, on one case."""
+    options, covered = what
+    base = shared.once("restoration", lambda: today(shared, study))
+    model = reliability.prepare(case.net, _outages.outages(study, case.net, case.profiles), case.areas)
+    given = _outages.with_calibration(model.outages, base.calibration)
+    put = _restoration.services(study.assumptions, base.devices, covered)
+    table = restoring.evaluate(model, given, put, _outages.interruption_costs(study), options=options)
+    table = table[(table["area"] != restoring.ALL) & ((table["area"] != restoring.OUTSIDE) | (table["customers"] > 0))]
+    return table[["area", "option", *_OUTAGE]].reset_index(drop=True)
+
+
+# --- voltage -------------------------------------------------------------------------------------------------------------------
+
+
+def meters(shared: Shared, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sensors of today, and those with the meters that monitoring adds, placed in the base year where they help most."""
+    case = shared.case(study, "", study.base_year, 4)
+    sensors = study.tables.get("sensors", pd.DataFrame(columns=monitoring.SENSORS))
+    template = pd.DataFrame([_METER | {"sd_percent": study.assumptions["station_meter_sd_percent"]}])
+    count = int(study.assumptions["monitored_stations"])
+    curve = monitoring.curve(case, sensors, template, points=count)
+    stations = [int(name.rsplit(" ", 1)[1]) for name in curve["sensor"][1:]]
+    return sensors, pd.concat([sensors, monitoring.meters(stations, template)], ignore_index=True)
+
+
+def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[str, ...] | None) -> tuple[float, float]:
+    """Distance from the voltage limits [pu] that the areas covered need without and with monitoring in them."""
+    sensors, more = shared.once("meters", lambda: meters(shared, study))
+    if covered is not None:
+        buses = case.areas.loc[case.areas["area"].isin(covered), "bus"]
+        added = more.iloc[len(sensors) :]
+        more = pd.concat([sensors, added[added["bus"].isin(buses)]], ignore_index=True)
+    tables = [monitoring.margins(case, table).set_index("area")["margin_pu"] for table in (sensors, more)]
+    without, with_monitoring = (float(table[list(covered or table.index)].max()) for table in tables)
+    return without, min(without, with_monitoring)
+
+
+def of_voltage(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+    """Energy, losses, peak and violations, by option and area."""
+    case = shared.case(study, task.scenario, task.years[0], task.every)
+    found = voltages(shared, study, case, (task.options, task.areas))
+    return _measured({name: joint.case for name, joint in found.items()}, case).assign(year=task.years[0])
+
+
+def voltages(
+    shared: Shared, study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> Mapping[str, voltage.Voltage]:
+    """Options of the voltage group in some areas of a case, its loads dependent on the voltage where customers are known."""
+    options, covered = what
+    settings = voltage.Settings(*margins(shared, study, case, covered), areas=covered)
+    if {"customers", "customer_classes"} <= set(study.tables):
+        tables = study.table("customers"), study.table("customer_classes"), study.tables.get("load_models")
+        case = voltvar.with_load_models(case, *tables)
+    return voltage.evaluate(case, settings, options)
+
+
+def _measured(cases: Mapping[str, OperatingCase], start: OperatingCase) -> pd.DataFrame:
+    """Measure each different case once; switches operated and energy cut count against the start."""
+    different = {id(case): case for case in cases.values()}
+    known = {key: measure(case) for key, case in different.items()}
+    available = _generated(start)
+    rows = []
+    for name, case in cases.items():
+        table = known[id(case)]
+        switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
+        cut = available.reindex(table["area"]).to_numpy(float) - _generated(case).reindex(table["area"]).to_numpy(float)
+        cut = np.where(np.abs(cut) < 1e-9, 0.0, cut)
+        rows.append(table.assign(option=name, operations=table["operations"] + switched, curtailed_mwh=cut))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _generated(case: OperatingCase) -> pd.Series:
+    """Energy of the generators of each area [MWh/yr]."""
+    power = _flexible.powers(case, "sgen").drop(columns=_flexible.ALL)
+    return power.mean() * HOURS
+
+
+def _switched(start: OperatingCase, case: OperatingCase) -> pd.Series:
+    """Switches that are in another position, by area of the line: operated once."""
+    old, new = start.net.switch["closed"].astype(bool), case.net.switch["closed"].astype(bool)
+    lines = start.net.switch.loc[(old != new.reindex(old.index)) & (start.net.switch["et"] == "l"), "element"]
+    area = performance.line_areas(start.net, start.areas).set_index("line")["area"]
+    counts = area.reindex(lines).value_counts()
+    return counts.reindex(sorted(start.areas["area"].unique()), fill_value=0)
+
+
+# --- flexibility ---------------------------------------------------------------------------------------------------------------
+
+
+def of_flexibility(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+    """Energy, peak and violations with what was cut, shifted and stored, and the conventional plan, by option, year and area."""
+    cases = {year: shared.case(study, task.scenario, year, task.every) for year in task.years}
+    found = {year: flexible(study, case, (task.options, task.areas)) for year, case in cases.items()}
+    rows = []
+    for year, joints in found.items():
+        known = {id(joint.case): measure(joint.case, joint.state) for joint in joints.values()}
+        scale = HOURS / (len(cases[year].profiles.time) * cases[year].profiles.step_h)
+        for name, joint in joints.items():
+            own = joint.summary.set_index("area")[["curtailed_mwh", "shifted_mwh", "stored_mwh"]] * scale
+            rows.append(known[id(joint.case)].join(own, on="area").assign(option=name, year=year))
+    table = pd.concat(rows, ignore_index=True)
+    if "measures" not in study.tables or not task.plan:
+        return table.assign(reinforcement_keur=np.nan)
+    return table.merge(_reinforced(study, found), on=["area", "option", "year"])
+
+
+def flexible(
+    study: Study, case: OperatingCase, what: tuple[tuple[str, ...], tuple[str, ...] | None]
+) -> Mapping[str, flexibility.Joint]:
+    """Options of the flexibility group in some areas of a case."""
+    options, covered = what
+    return flexibility.evaluate(case, flexibility.Settings(study.table("flexibility"), areas=covered), options)
+
+
+def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint]]) -> pd.DataFrame:
+    """Cost of the conventional plan up to each year, by option and area."""
+    years, done = sorted(found), {}
+    options = list(found[years[0]])
+    plans: dict[tuple[int, ...], needs.Plan] = {}
+    for option in options:
+        key = tuple(id(found[year][option].case) for year in years)
+        if key not in plans:
+            cases = {year: found[year][option].case for year in years}
+            plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=_SEARCH)
+        done[option] = plans[key]
+    weights = _load_shares(found[years[0]][options[0]].case)
+    return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
+
+
+def _load_shares(case: OperatingCase) -> pd.Series:
+    """Share of each area in the load, for what is built outside the areas."""
+    load = _flexible.powers(case, "load").drop(columns=_flexible.ALL).sum()
+    return load / load.sum() if load.sum() > 0 else load * 0 + 1 / len(load)
+
+
+def _cost(plans: Mapping[str, needs.Plan], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
+    """Cumulated cost of the cheapest plan of an option and of those inside it, which it can be operated like."""
+    inside = [name for name in plans if set(_options.members(name)) <= set(_options.members(option))]
+    plan = min((plans[name] for name in inside), key=lambda one: (len(one.left), one.total_keur))
+    rows = []
+    for year in years:
+        steps = plan.steps[plan.steps["year"] <= year]
+        own = steps.groupby("area")["capex_keur"].sum().reindex(weights.index, fill_value=0.0)
+        own += weights * (steps["capex_keur"].sum() - own.sum())
+        known = plan.left.empty or year < plan.left["year"].min()
+        rows.append(pd.DataFrame({"area": own.index, "reinforcement_keur": own.to_numpy() if known else np.nan, "year": year}))
+    return pd.concat(rows, ignore_index=True).assign(option=option)
+
+
+# --- everything at once --------------------------------------------------------------------------------------------------------
+
+
+def of_all(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
+    """Everything in service at once, in the columns of all groups.
+
+    First flexibility, whose programs know no other group; then the voltage group with the powers that it leaves; then restoration
+    with these powers in that topology.
+    """
+    start = shared.case(study, task.scenario, task.years[0], task.every)
+    full = {group: _options.options(group)[-1] for group in _options.GROUPS}
+    moved = flexible(study, start, ((full["flexibility"],), task.areas))[full["flexibility"]]
+    found = voltages(shared, study, moved.case, ((_options.NONE, full["voltage"]), task.areas))
+    case = found[full["voltage"]].case
+    table = _measured({task.options[0]: case}, start)
+    own = moved.summary.set_index("area")[["shifted_mwh", "stored_mwh"]]
+    scale = HOURS / (len(start.profiles.time) * start.profiles.step_h)
+    table = table.join(own * scale, on="area")
+    if "restoration" not in _tasks.groups(study):
+        return table.assign(year=task.years[0])
+    switch = case.net.switch.loc[start.net.switch.index, start.net.switch.columns]
+    placed = replace(moved.case, net=pandapowerNet(dict(moved.case.net.items()) | {"switch": switch}))
+    outage = restored(shared, study, placed, ((full["restoration"],), task.areas)).drop(columns="option")
+    return table.merge(outage, on="area").assign(year=task.years[0])
