@@ -73,6 +73,7 @@ def check(study: Annotated[Path, typer.Argument(help="Study folder or .xlsx work
     found, problems = examine(study)
     net, more = _load(found)
     problems = (*problems, *more)
+    problems += () if problems else _inventory(found)
     if problems:
         _say(f"study {study} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:", style="bold red")
         _list(problems)
@@ -90,6 +91,19 @@ def _load(study: Study) -> tuple[pandapowerNet | None, tuple[Problem, ...]]:
         return network.load(study), ()
     except InputError as error:
         return None, error.problems
+
+
+def _inventory(study: Study) -> tuple[Problem, ...]:
+    """Check the IT/OT tables with each other, in a study that has needs."""
+    if "needs" not in study.tables:
+        return ()
+    from gridplan import gaps  # noqa: PLC0415 - loads networkx
+
+    try:
+        gaps.facts(study.tables, year=study.base_year)
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def _list(problems: tuple[Problem, ...]) -> None:

@@ -5,7 +5,7 @@ state after some projects comes from :func:`gridplan.gaps.state`.
 """
 
 from gridplan.architecture._rules import RULES, rules, violations
-from gridplan.architecture._tables import check, levels, register
+from gridplan.architecture._tables import check, levels, problems, register
 from gridplan.architecture._views import chains, coverage, difference, effort, interoperability, joins, matrix, plane
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "levels",
     "matrix",
     "plane",
+    "problems",
     "register",
     "rules",
     "violations",

@@ -87,14 +87,19 @@ def register(systems: pd.DataFrame, interfaces: pd.DataFrame, standards: pd.Data
     return found.assign(crosses=found["from_zone"] != found["to_zone"])
 
 
+def problems(systems: pd.DataFrame, interfaces: pd.DataFrame) -> list[Problem]:
+    """Return what the dictionary cannot say: interfaces in service between systems that are not, and from a system to itself."""
+    return list(_absent_ends(systems, interfaces))
+
+
 def check(systems: pd.DataFrame, interfaces: pd.DataFrame, standards: pd.DataFrame) -> None:
     """Raise a StudyError with every problem of the three tables."""
     given = {"systems": systems.drop(columns="site", errors="ignore"), "interfaces": interfaces, "standards": standards}
-    _, problems = tables.convert(given)
-    if not problems:
-        problems = list(_absent_ends(systems, interfaces))
-    if problems:
-        raise StudyError("architecture", problems)
+    _, found = tables.convert(given)
+    if not found:
+        found = problems(systems, interfaces)
+    if found:
+        raise StudyError("architecture", found)
 
 
 def _absent_ends(systems: pd.DataFrame, interfaces: pd.DataFrame) -> Iterator[Problem]:

@@ -70,8 +70,9 @@ def interoperability(systems: pd.DataFrame, interfaces: pd.DataFrame, standards:
 def chains(needs: pd.DataFrame, systems: pd.DataFrame, interfaces: pd.DataFrame, standards: pd.DataFrame) -> pd.DataFrame:
     """Return the chain of systems behind each application: its availability and its single points of failure.
 
-    An application needs every system that it names, every system at an end of an interface that it names, and every system
-    through which these interfaces run; one of them down, and the application is down. A redundant system is no single point.
+    An application needs every system that it names, every system at an end of an interface that it names, every system through
+    which these interfaces run, and the chain of every application that it needs; one of them down, and the application is down.
+    A redundant system is no single point.
 
     Parameters
     ----------
@@ -88,8 +89,8 @@ def chains(needs: pd.DataFrame, systems: pd.DataFrame, interfaces: pd.DataFrame,
     flows = register(systems, interfaces, standards)
     own = present(systems).set_index("system")
     rows = []
-    for application, asked in needs.groupby("application", sort=False):
-        used = _used(asked, flows)
+    for application in needs["application"].unique():
+        used = _used(needs[needs["application"].isin(_with_needed(needs, application))], flows)
         there, missing = [name for name in used if name in own.index], [name for name in used if name not in own.index]
         chain = own.loc[there].sort_values("availability", kind="stable")
         available = 0.0 if missing else float(chain["availability"].prod())
@@ -107,6 +108,17 @@ def chains(needs: pd.DataFrame, systems: pd.DataFrame, interfaces: pd.DataFrame,
         )
     names = ["application", "systems", "missing", "availability", "down_h", "single_points", "weakest"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _with_needed(needs: pd.DataFrame, application: str) -> set[str]:
+    """Return an application and those that it needs, at once or through others."""
+    asked = needs[needs["kind"] == "application"]
+    found, waiting = {application}, [application]
+    while waiting:
+        further = set(asked.loc[asked["application"] == waiting.pop(), "item"]) - found
+        found |= further
+        waiting += sorted(further)
+    return found
 
 
 def _used(asked: pd.DataFrame, flows: pd.DataFrame) -> list[str]:

@@ -8,9 +8,9 @@ media with published requirement classes.
 """
 
 from gridplan.communications._availability import parallel, series, two_terminal
-from gridplan.communications._deliver import Delivered, deliver
+from gridplan.communications._deliver import Delivered, deliver, problems
 from gridplan.communications._flows import flows
-from gridplan.communications._judge import coverage, redundancy, shortfalls
+from gridplan.communications._judge import coverage, moved, redundancy, shortfalls
 from gridplan.communications._model import Model, defaults, meets, requirements
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "deliver",
     "flows",
     "meets",
+    "moved",
     "parallel",
+    "problems",
     "redundancy",
     "requirements",
     "series",

@@ -113,11 +113,11 @@ class _Network:
 
 def _checked(sites: pd.DataFrame, links: pd.DataFrame, media: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     where = {"sites": "sites.csv", "links": "links.csv", "media": "media.csv"}
-    typed, problems = tables.convert({"sites": sites, "links": links, "media": media}, where)
-    if not problems:
-        problems = list(_loops(links))
-    if problems:
-        raise StudyError("communication network", problems)
+    typed, found = tables.convert({"sites": sites, "links": links, "media": media}, where)
+    if not found:
+        found = problems(links)
+    if found:
+        raise StudyError("communication network", found)
     return typed["sites"], typed["links"], typed["media"]
 
 
@@ -136,6 +136,11 @@ def _network(sites: pd.DataFrame, links: pd.DataFrame, media: pd.DataFrame) -> _
     link |= {"link": own["link"].to_numpy(), "public": (own["ownership"] == "public").to_numpy()}
     site = {"site": sites["site"].to_numpy()} | {name: sites[name].to_numpy(float) for name in ("availability", "backup_h")}
     return _Network(sites, own, graph, at, causes, link, site)
+
+
+def problems(links: pd.DataFrame) -> list[Problem]:
+    """Return what the dictionary cannot say of links: those from a site to itself."""
+    return list(_loops(links))
 
 
 def _loops(links: pd.DataFrame) -> Iterator[Problem]:

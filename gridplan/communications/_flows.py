@@ -7,7 +7,7 @@ import pandas as pd
 from gridplan.errors import Problem, StudyError, suggest
 
 ASKED = ["latency_ms", "data_kbps", "availability", "backup_h", "security_level", "sites_needed_percent"]
-COLUMNS = ["need", "application", "area", "site", "to_site", *ASKED]
+COLUMNS = ["need", "application", "area", "site", "site_kind", "to_site", "to_system", *ASKED]
 
 
 def flows(needs: pd.DataFrame, sites: pd.DataFrame, systems: pd.DataFrame) -> pd.DataFrame:
@@ -24,8 +24,9 @@ def flows(needs: pd.DataFrame, sites: pd.DataFrame, systems: pd.DataFrame) -> pd
     Returns
     -------
     pd.DataFrame
-        One row a flow: `need`, `application`, `area` (empty for a site that serves none), `site`, `to_site`, `latency_ms` [ms],
-        `data_kbps` [kbit/s], `availability` [1], `backup_h` [h], `security_level` [1], `sites_needed_percent` [%].
+        One row a flow: `need`, `application`, `area` (empty for a site that serves none), `site`, `site_kind`, `to_site`,
+        `to_system`, `latency_ms` [ms], `data_kbps` [kbit/s], `availability` [1], `backup_h` [h], `security_level` [1],
+        `sites_needed_percent` [%].
 
     Raises
     ------
@@ -40,6 +41,7 @@ def flows(needs: pd.DataFrame, sites: pd.DataFrame, systems: pd.DataFrame) -> pd
     spread = sites.assign(area=[cell.split("|") for cell in sites["areas"].fillna("")]).explode("area")
     spread["area"] = spread["area"].str.strip()
     found = asked.merge(spread[["kind", "site", "area"]], left_on="item", right_on="kind", how="inner")
+    found["site_kind"] = found["item"]
     found["to_site"] = found["to_system"].map(place)
     found["sites_needed_percent"] = found["share_percent"].fillna(100.0)
     found["data_kbps"] = found["data_kbps"].fillna(0.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gridplan.communications._deliver import Delivered
+from gridplan.communications._deliver import FROM_MEDIUM, Delivered
+from gridplan.errors import ParameterError, Problem, suggest
 
 TESTS = {
     "path": ("connected", "one", False, "1", "site"),
@@ -107,3 +108,27 @@ def redundancy(delivered: Delivered) -> pd.DataFrame:
         .reset_index()
     )
     return found.assign(gain_min=found["down_single_min"] - found["down_min"])
+
+
+def moved(links: pd.DataFrame, link: str, medium: str) -> pd.DataFrame:
+    """Return links of which one is on another medium, with that medium's figures.
+
+    Parameters
+    ----------
+    links
+        Table of a study; not changed.
+    link
+        Name of a link.
+    medium
+        Name of a medium.
+
+    Raises
+    ------
+    ParameterError
+        There is no such link.
+    """
+    here = links["link"] == link
+    if not here.any():
+        raise ParameterError("link", [Problem(f"link '{link}'", "does not exist", remedy=suggest(link, list(links["link"])))])
+    own = [name for name in FROM_MEDIUM if name in links]
+    return links.assign(medium=links["medium"].mask(here, medium), **{name: links[name].mask(here) for name in own})

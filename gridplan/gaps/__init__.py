@@ -2,12 +2,31 @@
 
 :func:`facts` checks the IT/OT tables of a study once; :func:`find` lists the gaps of all kinds in one table, :func:`verdicts`
 says where each application can run, :func:`shortest` finds the smallest set of projects that lets it, :func:`state` gives the
-tables after some projects (as is, interim, target), :func:`growth` the field devices by year.
+tables after some projects, :func:`states` as is, interim and target, :func:`changes` what differs, :func:`growth` the field
+devices by year.
 """
 
 from gridplan.gaps._check import check
-from gridplan.gaps._facts import Facts, State, facts, growth, state
-from gridplan.gaps._find import delivered
-from gridplan.gaps._report import closures, find, shortest, verdicts
+from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
+from gridplan.gaps._find import delivered, flows_of
+from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
-__all__ = ["Facts", "State", "check", "closures", "delivered", "facts", "find", "growth", "shortest", "state", "verdicts"]
+__all__ = [
+    "Facts",
+    "State",
+    "by_project",
+    "changes",
+    "check",
+    "closures",
+    "delivered",
+    "earliest",
+    "facts",
+    "find",
+    "flows_of",
+    "growth",
+    "routes",
+    "shortest",
+    "state",
+    "states",
+    "verdicts",
+]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import networkx as nx
 import pandas as pd
 
+from gridplan import architecture, communications
 from gridplan import tables as dictionary
 from gridplan.errors import Problem, StudyError, suggest
 
@@ -49,12 +50,14 @@ def check(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """
     absent = [Problem(f"{name}.csv", "is missing", remedy=f"add the table '{name}'") for name in NEEDED if name not in tables]
     if absent:
-        raise StudyError("IT/OT tables", absent)
+        raise StudyError("IT/OT inventory", absent)
     typed, problems = dictionary.convert({name: tables[name] for name in NEEDED})
     if not problems:
         problems = [*_needs(typed), *_deliveries(typed), *_projects(typed["projects"])]
+        problems += architecture.problems(typed["systems"], typed["interfaces"])
+        problems += communications.problems(typed["links"])
     if problems:
-        raise StudyError("IT/OT tables", problems)
+        raise StudyError("IT/OT inventory", problems)
     return typed
 
 
@@ -141,8 +144,9 @@ def _cycles(edges: list[tuple[str, str, int]], where: str, column: str, what: st
         part = graph.subgraph(group)
         if part.number_of_edges() == 0:
             continue
-        ring = [one for one, _ in nx.find_cycle(part)]
-        rows = sorted(part.edges[edge]["row"] + 2 for edge in nx.find_cycle(part))
+        ring = nx.find_cycle(part, min(part))
+        rows = sorted(part.edges[edge]["row"] + 2 for edge in ring)
+        ring = [one for one, _ in ring]
         said = f"a cycle of {what}: {' > '.join([*ring, ring[0]])} (rows {', '.join(map(str, rows))})"
         yield Problem(where, said, row=int(rows[-1]), column=column, remedy="take out one of these rows")
 

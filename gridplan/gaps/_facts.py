@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,11 @@ class State:
 
     projects: tuple[str, ...]
     tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def architecture(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Systems, interfaces and standards, as the functions of :mod:`gridplan.architecture` take them."""
+        return self.tables["systems"], self.tables["interfaces"], self.tables["standards"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +203,72 @@ def state(given: Facts, projects: Iterable[str] = ()) -> State:
     changed["devices"] = devices(given, done)
     changed["levels"] = levels(given, done)
     return State(tuple(sorted(done)), changed)
+
+
+def states(given: Facts) -> dict[str, State]:
+    """Return the three states of a plan: as is, interim (projects due by then) and target (all projects).
+
+    Parameters
+    ----------
+    given
+        From :func:`facts`.
+
+    Returns
+    -------
+    dict
+        ``As is``, ``Interim``, ``Target``.
+    """
+    projects = given.tables["projects"]
+    interim = projects.loc[projects["state"] == "interim", "project"]
+    return {"As is": state(given), "Interim": state(given, interim), "Target": state(given, projects["project"])}
+
+
+def changes(before: State, after: State, step: str) -> pd.DataFrame:
+    """Return what changes between two states.
+
+    Parameters
+    ----------
+    before, after
+        From :func:`state` or :func:`states`.
+    step
+        Name of the step.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a change: `step`, `kind` (systems, interfaces, links), `item`, `state_change` (new, gone, replaced),
+        `replaced_by`.
+    """
+    parts = [
+        architecture.difference(before.tables[name], after.tables[name], key=key).assign(step=step, kind=name)
+        for name, key in (("systems", "system"), ("interfaces", "interface"), ("links", "link"))
+    ]
+    return pd.concat(parts, ignore_index=True)[["step", "kind", "item", "state_change", "replaced_by"]]
+
+
+def earliest(given: Facts, start_year: int) -> pd.DataFrame:
+    """Return the year in which each project can be done at the earliest, money and staff left aside.
+
+    Every project begins when the last of those before it is done; those with none before them begin with the start year.
+
+    Parameters
+    ----------
+    given
+        From :func:`facts`.
+    start_year
+        First year of work.
+
+    Returns
+    -------
+    pd.DataFrame
+        `project`, `year` at whose end it is delivered, as :func:`growth` takes them.
+    """
+    lasts = given.tables["projects"].set_index("project")["duration_yr"].astype(float)
+    done: dict[str, float] = {}
+    for name in reversed(list(nx.topological_sort(given.order))):
+        done[name] = lasts[name] + max((done[other] for other in given.order.successors(name)), default=0.0)
+    years = [start_year + max(0, math.ceil(done[name] - 1e-9) - 1) for name in lasts.index]
+    return pd.DataFrame({"project": lasts.index, "year": years})
 
 
 def devices(given: Facts, projects: frozenset[str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from gridplan import communications
+from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.gaps._check import before
 from gridplan.gaps._facts import Facts, devices, levels
 
@@ -132,6 +133,29 @@ def delivered(given: Facts, projects: Iterable[str] = ()) -> communications.Deli
             given.flows, tables["sites"], own, tables["media"], model=given.model, checked=True
         )
     return given.memory["flows", names]
+
+
+def flows_of(found: communications.Delivered, application: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the flows of one application, what they miss, and the links in service.
+
+    Parameters
+    ----------
+    found
+        From :func:`delivered`.
+    application
+        Name of an application.
+
+    Raises
+    ------
+    ParameterError
+        No flow belongs to such an application.
+    """
+    known = list(dict.fromkeys(found.flows["application"]))
+    if application not in known:
+        what = f"application '{application}'"
+        raise ParameterError("flows", [Problem(what, "asks for no communication", remedy=suggest(application, known))])
+    missed = communications.shortfalls(found)
+    return found.flows[found.flows["application"] == application], missed[missed["application"] == application], found.links
 
 
 def _missed(given: Facts, projects: frozenset[str]) -> dict[str, list]:

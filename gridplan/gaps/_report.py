@@ -160,6 +160,52 @@ def shortest(
     return rows
 
 
+def routes(given: Facts, *, areas: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the smallest set of projects for every application by itself.
+
+    Parameters
+    ----------
+    given
+        From :func:`facts`.
+    areas
+        Names of areas in which it shall run; all if not given.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row an application: `application`, `projects` (how many), `capex_keur` [kEUR], `route` (their names, in an order in
+        which they can be done), `never` (gaps that no project closes; then there is no set).
+    """
+    where = None if areas is None else list(areas)
+    rows = []
+    for application in given.tables["applications"]["application"]:
+        found = shortest(given, [application], areas=where)
+        row = (len(found), found["capex_keur"].sum(), ", ".join(found["project"]), "; ".join(found.attrs["never"]))
+        rows.append((application, *row))
+    return pd.DataFrame(rows, columns=["application", "projects", "capex_keur", "route", "never"])
+
+
+def by_project(given: Facts) -> pd.DataFrame:
+    """Return how many gaps of today each project takes part in closing, the most first.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row a project: `project`, `label`, `gaps` (that it closes, alone or with others), `applications` (that have them),
+        `capex_keur` [kEUR].
+    """
+    closed = closures(given)
+    groups = (
+        closed[closed["project"] != ""].drop_duplicates(["kind", "item", "area", "application", "project"]).groupby("project")
+    )
+    projects = given.tables["projects"][["project", "label", "capex_keur"]]
+    counted = projects.assign(
+        gaps=projects["project"].map(groups.size()).fillna(0).astype(int),
+        applications=projects["project"].map(groups["application"].nunique()).fillna(0).astype(int),
+    )
+    return counted.sort_values("gaps", ascending=False, kind="stable", ignore_index=True)
+
+
 def _refuse(given: Facts, asked: list[str], where: list[str], by: str) -> None:
     known = {"application": list(given.tables["applications"]["application"]), "area": list(given.areas)}
     problems = [

@@ -15,6 +15,9 @@
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const plots = all(".plot[id]");
 
+  // What a figure asks for itself: a height on paper, a width below which it scrolls instead of shrinking.
+  const wish = (layout, name) => (layout.meta && layout.meta[name]) || 0;
+
   // --- figures: drawn on sight, the rest while nothing else is to do, all of them before printing
 
   function specification(plot) {
@@ -23,7 +26,7 @@
     if (narrow()) {
       stackPanels(layout);
       spareTicks(layout);
-      layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
+      if (!wish(layout, "least_width")) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
       config.displayModeBar = false;
     }
@@ -73,12 +76,21 @@
     Plotly.relayout(plot, change);
   }
 
+  function holdWidth(plot, layout) {
+    if (wish(layout, "least_width") <= plot.clientWidth) return;
+    layout.width = plot.dataset.width = wish(layout, "least_width");
+    layout.dragmode = false;
+    plot.style.overflowX = "auto";
+    plot.tabIndex = 0; // scrolled by keys too
+  }
+
   function draw(plot) {
     if (plot.dataset.drawn) return;
     plot.dataset.drawn = "yes";
     try {
       const drawing = specification(plot);
       if (drawing.layout.height) plot.style.height = drawing.layout.height + "px";
+      holdWidth(plot, drawing.layout);
       Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow()));
     } catch (fault) {
       plot.dataset.drawn = "failed";
@@ -118,7 +130,7 @@
     plots.forEach((plot) => {
       draw(plot);
       const isMap = Boolean(plot.layout.yaxis && plot.layout.yaxis.scaleanchor);
-      const height = Math.min(plot.offsetHeight, isMap ? PRINT_HEIGHT_MAP : PRINT_HEIGHT);
+      const height = wish(plot.layout, "print_height") || Math.min(plot.offsetHeight, isMap ? PRINT_HEIGHT_MAP : PRINT_HEIGHT);
       plot.dataset.height = plot.style.height;
       plot.style.height = height + "px";
       Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
@@ -129,7 +141,7 @@
     if (contents) contents.open = wasOpen;
     plots.forEach((plot) => {
       plot.style.height = plot.dataset.height;
-      Plotly.relayout(plot, { width: null, height: parseFloat(plot.dataset.height), autosize: true });
+      Plotly.relayout(plot, { width: plot.dataset.width ? parseFloat(plot.dataset.width) : null, height: parseFloat(plot.dataset.height), autosize: !plot.dataset.width });
       makeRoom(plot, false);
     });
   });
