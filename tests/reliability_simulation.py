@@ -216,14 +216,10 @@ class State:
             self.opened.discard(self.tripped)
 
     def usable_ties(self, piece: set, live: set, control: str) -> list[int]:
-        """Normally open switches of this class between the piece and what has supply, the fastest first."""
+        """Normally open switches of this class between the piece and what has supply."""
         ends = {at: device.ends for at, device in self.grid.devices.items() if not device.closed and at in self.opened}
         between = [at for at, (a, b) in ends.items() if (a in piece and b in live) or (b in piece and a in live)]
-        return sorted((at for at in between if self.operable(at, control)), key=self.speed)
-
-    def speed(self, switch: int) -> tuple[int, int]:
-        """Order of ties: what closes by itself first, then by number."""
-        return CLASSES.index(self.grid.devices[switch].control), switch
+        return [at for at in between if self.operable(at, control)]
 
     def parts_from(self, tie: int, piece: set, control: str) -> list[set]:
         """What the piece is made of if every switch of this class in it were open, the nearest to the tie first."""
@@ -273,27 +269,21 @@ def _close(state: State, tie: int, piece: set, control: str, carries: Carries) -
 
 
 def transfer(state: State, zone: set, control: str, carries: Carries, power: Callable[[set], float]) -> State:
-    """Close ties until nothing more can be had: a tie that carries all of a piece, else the one that carries most."""
-    moved = True
-    while moved:
-        moved = False
+    """Close ties until nothing more can be had: the first by number that carries all of its piece, else what carries most."""
+    while True:
         live = state.live()
         dark = set(state.grid.joints) - live - zone
-        pieces = []
+        piece_of = {}
         while dark:
             piece = reach(state.grid, [next(iter(dark))], state.is_closed)
             dark -= piece
-            ties = state.usable_ties(piece, live, control)
-            if ties:
-                pieces.append((ties, piece))
-        for ties, piece in sorted(pieces, key=lambda pair: state.speed(pair[0][0])):
-            tried = [_close(state, tie, piece, control, carries) for tie in ties]
-            whole = next((one for one in tried if one[2]), None)
-            best = whole or max(tried, key=lambda one: power(set().union(*one[1])))
-            if best[1]:
-                state, moved = best[0], True
-                break
-    return state
+            piece_of |= dict.fromkeys(state.usable_ties(piece, live, control), piece)
+        tried = [_close(state, tie, piece_of[tie], control, carries) for tie in sorted(piece_of)]
+        carried = [one for one in tried if one[1]]
+        if not carried:
+            return state
+        whole = next((one for one in carried if one[2]), None)
+        state = (whole or max(carried, key=lambda one: round(power(set().union(*one[1])), 9)))[0]
 
 
 def patrol_km(grid: Grid, fault: Fault, tripped: int | None, failed: tuple[int, ...]) -> float:

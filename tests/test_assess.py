@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import gridplan
-from gridplan import assess, errors, futures, network, reliability
+from gridplan import assess, errors, figures, futures, network, reliability
 from gridplan.applications import placement
 
 STUDY = Path(__file__).parents[1] / "data" / "oberrhein"
@@ -41,6 +43,30 @@ def test_without_calibration_the_tables_are_used_as_they_are(study, today):
     assert assess.calibrated(study, today.model, apply=False).factors == {"rates": 1.0, "times": 1.0}
 
 
+def test_the_outage_log_says_what_is_observed_where_the_study_has_no_yearly_history(study):
+    assert assess.logged(study).empty
+    random, served = np.random.default_rng(1), study.table("customers")["customers"].sum()
+    days = pd.date_range("2015-01-01", "2024-12-31", freq="7D")
+    log = pd.DataFrame({"start": days, "planned": False, "duration_min": 60.0})
+    log["customers"] = random.integers(50, 500, len(days))
+    log.loc[len(days) - 1, ["customers", "duration_min"]] = [served, 600.0]  # a storm in the last year
+    own = replace(study, tables={k: v for k, v in study.tables.items() if k != "reliability_history"} | {"outage_history": log})
+    years = assess.logged(own)
+    assert years["major_event_days"].iloc[-1] == 1
+    assert years["saidi_min"].iloc[-1] - years["saidi_without_med_min"].iloc[-1] == pytest.approx(600.0)
+    mean = (log["customers"] * 60.0).iloc[:-1].sum() / served / 10
+    assert assess.observed(own)["saidi_min"] == pytest.approx(mean, rel=0.05)  # other years may have major days of their own
+    table = figures.restoration.major_days(years)
+    assert (
+        table.title == f"{years['major_event_days'].sum()} major event days hold {_share(years):.0f} % of the minutes of 10 years"
+    )
+    assert "no outage log" in figures.restoration.major_days(assess.logged(study)).markdown
+
+
+def _share(years) -> float:
+    return 100 * (1 - years["saidi_without_med_min"].sum() / years["saidi_min"].sum())
+
+
 def test_a_loading_keeps_the_energy_of_every_load(study, today):
     net = today.model.net
     profiles = futures.profiles(study, net)
@@ -60,8 +86,10 @@ def test_what_stages_and_areas_say_adds_up_to_the_system(today):
     assert assess.cost_by_class(today.result, today.costs)["interruption_cost_keur"].sum() == pytest.approx(
         today.cost_k, rel=1e-9
     )
-    worth = reliability.stage_worth(today.model, today.result.outages)
+    worth = reliability.stage_worth(today.model, today.result.outages, today.costs)
     assert worth["saved_min"].between(0, system["saidi_min"]).all()
+    assert worth["cost_saved_keur"].between(0, today.cost_k).all()
+    assert "cost_saved_keur" not in reliability.stage_worth(today.model, today.result.outages)
 
 
 def test_no_application_makes_minutes_worse_and_all_together_are_best(study, today):

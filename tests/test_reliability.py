@@ -302,8 +302,8 @@ def test_all_wrong_rows_are_reported_at_once():
     assert "is below 0" in both
     assert "loop" in both
     assert "switch 2: it stands at line 99, which is not in the network" in message
-    assert "-0.1 for line cs is below 0" in message
-    assert "no row covers lines of type ol" in message
+    assert "-0.1 for line of kind cs is below 0" in message
+    assert "no row covers 3 lines of type ol" in message
     assert "line 0 (Cable A)" in message
     assert "switch 77 is not in the network" in message
     assert "did you mean 'breaker'?" in message
@@ -316,6 +316,32 @@ def test_other_tables_are_checked_when_indices_are_asked_for():
     model = reliability.prepare(net, outages)
     with pytest.raises(errors.ParameterError, match="below 0"):
         reliability.indices(model, dataclasses.replace(outages, rates=outages.rates.assign(failures_per_km_yr=-1.0)))
+
+
+def test_what_is_not_a_number_is_never_taken_as_no_failure_or_no_load():
+    net = chain()
+    outages = simple(net)
+    empty = outages.rates.assign(failures_per_km_yr=np.nan)
+    assert "no rate is given for every line" in raised(net, dataclasses.replace(outages, rates=empty))
+    words = outages.rates.assign(failures_per_km_yr="often")
+    assert "'often' for every line is not a finite number" in raised(net, dataclasses.replace(outages, rates=words))
+    state = pd.DataFrame({"state": "peak", "weight": 1.0, "load": net.load.index, "p_mw": np.nan, "q_mvar": 0.0})
+    assert "nan for load 0 is not a finite number" in raised(net, dataclasses.replace(outages, loading=state))
+    heavy = dataclasses.replace(outages, loading=state.assign(p_mw=5000.0))
+    assert "state 'peak' has no power flow in normal operation" in raised(net, heavy)
+    assert reliability.totals(reliability.prepare(net, dataclasses.replace(heavy, transfers=False)))["saidi_min"] > 0
+
+
+def test_times_of_an_area_that_does_not_exist_are_refused():
+    net = chain()
+    outages = simple(net)
+    own = pd.concat([outages.restoration, outages.restoration.assign(area="Nord")], ignore_index=True)
+    areas = pd.DataFrame({"bus": net.bus.index, "area": "North"})
+    with pytest.raises(errors.ParameterError, match=r"row 3, column 'area': 'Nord' is no area; did you mean 'North'"):
+        reliability.prepare(net, dataclasses.replace(outages, restoration=own), areas)
+    model = reliability.prepare(net, outages, areas)
+    with pytest.raises(errors.ParameterError, match="'Nord' is no area"):
+        reliability.indices(model, dataclasses.replace(outages, restoration=own))
 
 
 # --- closed forms ------------------------------------------------------------------------------------------------------------
@@ -342,6 +368,35 @@ def test_a_tie_carries_what_its_line_can_nearest_first():
     # the last line is overloaded by its own load in normal operation, and must only not get worse
     found = reliability.indices(reliability.prepare(net, simple(net, Limits(0.5, 1.5)))).transfers.set_index("piece_switch")
     assert found.loc[2, "carried_percent"] == pytest.approx(100.0)
+
+
+def test_a_tie_that_cannot_carry_all_carries_the_nearest_part_and_says_what_binds():
+    net = chain(mw=4.0)
+    net.load.loc[2, "p_mw"] = 1.0
+    net.line["max_i_ka"] = [1.0, 1.0, 2.0 / (np.sqrt(3) * 20.0)]  # D alone needs nothing of it; C would bring 4 MW over it
+    result = reliability.indices(reliability.prepare(net, simple(net, Limits(0.5, 1.5))))
+    found = result.transfers.query("not planned").set_index("piece_switch").loc[1]
+    assert found["carried_percent"] == pytest.approx(20.0)
+    assert (found["limit"], found["element_name"]) == ("line loading", "line 2 (Cable C)")
+    assert found["value"] > found["allowed"] == pytest.approx(100.0)
+    stage = result.outage_matrix().query("event == 0").set_index("bus")["stage"]
+    assert stage.to_dict() == {1: "repair", 2: "repair", 3: "transfer"}
+    assert reliability.ties(result)["carried_percent"].iloc[0] < 100
+
+
+def test_of_ties_that_carry_all_the_one_with_the_lower_number_is_closed():
+    net = chain()
+    other = pp.create_bus(net, 20.0)
+    pp.create_ext_grid(net, other)
+    far = pp.create_switch(net, 2, other, "b", closed=False, type="LBS")
+    found = reliability.indices(reliability.prepare(net, simple(net))).transfers.query("not planned")
+    near = int(net.switch.index[-2])
+    assert near < far
+    # behind the first line both reach the whole piece; behind the second the piece is D, which only the first tie reaches
+    assert set(found["tie"]) == {near}
+    net.switch = net.switch.rename(index={near: far, far: near})
+    found = reliability.indices(reliability.prepare(net, simple(net))).transfers.query("not planned").set_index("piece_switch")
+    assert found["tie"].to_dict() == {1: near, 2: far}
 
 
 def test_protection_that_fails_hands_over_to_the_next():

@@ -18,15 +18,13 @@ from gridplan import reliability
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.powerflow import Profiles
-from gridplan.reliability import Model, Outages
+from gridplan.reliability import OUTSIDE, Model, Outages
 from gridplan.valuation import CostSet
 
 ORDER = ("fault_indicators", "remote_control", "flisr", "outage_prediction", "predictive_maintenance")
 """Order in which applications are put in service: FLISR automates what is remotely controlled by then."""
 ALL = "all"
 """Name of the whole network among the areas."""
-OUTSIDE = "substation"
-"""Name of what lies outside the areas."""
 NONE = "none"
 """Option with nothing in service."""
 
@@ -35,7 +33,7 @@ _TABLES = ("rates", "restoration", "switchgear")
 _PER_CUSTOMER = ["saifi", "saidi_min", "maifi_e", "planned_saidi_min"]
 _SUMMED = ["customers", "ens_mwh", "interruption_cost_keur"]
 
-__all__ = ["ALL", "NONE", "ORDER", "OUTSIDE", "case_of", "evaluate", "in_service"]
+__all__ = ["ALL", "NONE", "ORDER", "case_of", "evaluate", "in_service"]
 
 
 def case_of(model: Model, outages: Outages | None = None) -> OperatingCase:

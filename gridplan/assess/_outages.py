@@ -14,6 +14,7 @@ from gridplan.study import Study
 
 QUANTITIES = ("saifi", "saidi_min")
 YEARS = 10  # of the history that count
+_WITHOUT_MED = {"saifi_without_med": "saifi", "saidi_without_med_min": "saidi_min"}
 
 
 def outages(study: Study, net: pandapowerNet, profiles: Profiles) -> Outages:
@@ -43,11 +44,38 @@ def outages(study: Study, net: pandapowerNet, profiles: Profiles) -> Outages:
 
 
 def observed(study: Study) -> dict[str, float]:
-    """Return the mean SAIFI [1/yr] and SAIDI [min/yr] of the last ten years of the study's history; empty if it has none."""
-    history = study.tables.get("reliability_history", pd.DataFrame(columns=["year", *QUANTITIES]))
+    """Return the mean SAIFI [1/yr] and SAIDI [min/yr] of the last ten years of the study's history; empty if it has none.
+
+    They are those of the table `reliability_history`; without it those of the outage log, major event days left out.
+    """
+    history = study.tables.get("reliability_history")
+    if history is None:
+        log = logged(study)
+        history = log.drop(columns=list(QUANTITIES)).rename(columns=_WITHOUT_MED) if len(log) else log
+    if not len(history):
+        return {}
     history = history[history["year"] > history["year"].max() - YEARS]
     means = {name: history[name].astype(float).mean() for name in QUANTITIES if name in history}
     return {name: float(value) for name, value in means.items() if value > 0}
+
+
+def logged(study: Study) -> pd.DataFrame:
+    """Return the years of the study's outage log with and without major event days; empty if it brings none.
+
+    Parameters
+    ----------
+    study
+        Study with the table `outage_history`, and the customers served in `customers`.
+
+    Returns
+    -------
+    pd.DataFrame
+        From :func:`gridplan.reliability.yearly_indices`.
+    """
+    log = study.tables.get("outage_history", ())
+    if not len(log):
+        return pd.DataFrame()
+    return reliability.yearly_indices(log, float(study.table("customers")["customers"].sum()))
 
 
 def calibrated(study: Study, model: Model, *, apply: bool = True) -> Calibration:
@@ -111,7 +139,7 @@ def cost_by_class(result: Reliability, costs: valuation.CostSet) -> pd.DataFrame
     pd.DataFrame
         `area`, `customer_class`, `interruption_cost_keur` [thousands of the currency a year].
     """
-    events = result.events.assign(area=result.events["area"].fillna("substation").replace("", "substation"))
+    events = result.events.assign(area=result.events["area"].fillna("").replace("", reliability.OUTSIDE))
     table = valuation.expected_cost(events, result.interruptions, costs, by=("area", "customer_class"))
     return table.rename(columns={"cost_k_per_yr": "interruption_cost_keur"})[["area", "customer_class", "interruption_cost_keur"]]
 

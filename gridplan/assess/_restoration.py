@@ -75,7 +75,8 @@ def services(
     areas
         Areas covered; all if not given.
     """
-    gasp = outage_prediction.Settings(assumptions["last_gasp_detect_min"], assumptions["meter_coverage"], areas)
+    known = (assumptions["last_gasp_detect_min"], assumptions["meter_coverage"])
+    gasp = outage_prediction.Settings(*known, areas, assumptions["customer_call_min"])
     names = ("pf_interval_months", "inspection_interval_months", "detection_probability")
     watch = predictive_maintenance.Settings(*(assumptions[name] for name in names), areas)
     return {

@@ -35,7 +35,9 @@ def options(table: pd.DataFrame, *, column: str, label: str) -> Figure:
     title = "No application changes anything"
     if none > 0 and none > joint:
         whole, apart = number(100 * (none - joint) / none, 0), number(100 * singles / none, 0)
-        title = f"Together they save {whole} %; one by one it would look like {apart} %"
+        what = label.split(" [", maxsplit=1)[0]
+        what = what if what.isupper() else f"the {what[:1].lower()}{what[1:]}"
+        title = f"Together they save {whole} % of {what}; added up one by one it would look like {apart} %"
     caption = "Each application alone, and all of them at once; simulated, not added up."
     alt = ", ".join(f"{row.option}: {number(getattr(row, column), 2)}" for row in table.itertuples())
     return Figure(figure, f"options-{column.replace('_', '-')}", title, caption, alt, table)

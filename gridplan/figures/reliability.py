@@ -15,6 +15,12 @@ STAGES = {
     "repair": ("until the repair", theme.CATEGORIES[3]),
 }
 """How customers come back, in the order of legends."""
+LOST = {
+    "upstream": "before the fault, who wait for its isolation",
+    "transfer": "beyond the fault, who wait for a tie",
+    "repair": "who wait for the repair",
+}
+"""Whose minutes they are, at the end of a sentence."""
 
 CLASS_LIMITS = (0.2, 0.4, 0.6, 0.8, 0.95)
 """Quantiles of the customers at which the colours of the map of minutes change."""
@@ -44,9 +50,7 @@ def minutes_map(where: maps.Map, points: pd.DataFrame) -> Figure:
     worst = points.loc[points["interrupted_min"].idxmax()] if len(points) else None
     title = "No station is ever interrupted"
     if worst is not None and worst["interrupted_min"] > 0:
-        title = (
-            f"{worst['name']} is without supply {number(worst['interrupted_min'], 0)} minutes in a mean year, the longest of all"
-        )
+        title = f"{_capital(worst['name'])} is without supply {number(worst['interrupted_min'], 0)} minutes in a mean year, the longest of all"
     caption = "Expected minutes of sustained interruption a year at each station; a dot's size is its number of customers."
     alt = "Map of the stations by minutes of interruption a year."
     return Figure(figure, "map-minutes", title, caption, alt, points)
@@ -99,34 +103,41 @@ def stages(table: pd.DataFrame) -> Figure:
     title = "No customer minutes are lost"
     if total.sum() > 0:
         worst = total.idxmax()
-        title = f"{number(100 * total[worst] / total.sum(), 0)} % of the lost minutes: {STAGES[worst][0]}"
+        title = f"{number(100 * total[worst] / total.sum(), 0)} % of the lost minutes are those of customers {LOST[worst]}"
     alt = ", ".join(f"{stage}: {number(value, 0)} customer minutes" for stage, value in total.items())
     caption = "Expected customer minutes of sustained interruptions a year, by the area of the fault and the way back."
     return Figure(figure, "stages", title, caption, alt, table)
 
 
-def stage_worth(table: pd.DataFrame) -> Figure:
+def stage_worth(table: pd.DataFrame, *, currency: str = "EUR") -> Figure:
     """Draw how much SAIDI would fall if a stage of the restoration took no time.
 
     Parameters
     ----------
     table
-        `stage` (in words), `saidi_min`, `saved_min` [min/yr].
+        `stage` (in words), `saidi_min`, `saved_min` [min/yr]; perhaps `cost_saved_keur` (thousands of the currency a year).
+    currency
+        Currency of the costs.
     """
     ordered = table.sort_values("saved_min")
     bar = go.Bar(y=ordered["stage"], x=ordered["saved_min"], orientation="h", marker_color=theme.ACCENT)
-    text = [f"{number(value, 2)} min" for value in ordered["saved_min"]]
+    text = [f"{number(value, 1)} min" for value in ordered["saved_min"]]
+    if "cost_saved_keur" in ordered:
+        pairs = zip(text, ordered["cost_saved_keur"], strict=True)
+        text = [f"{words}, {number(cost, 1)} k{currency}" for words, cost in pairs]
     figure = go.Figure(
         bar.update(text=text, textposition="outside", cliponaxis=False, hovertemplate="%{y}: %{text}<extra></extra>")
     )
-    figure.update_layout(height=150 + 44 * len(table), bargap=0.4, margin={"r": 80})
+    figure.update_layout(height=150 + 44 * len(table), bargap=0.4, margin={"r": 130})
     figure.update_xaxes(title_text="SAIDI saved [min/yr]", rangemode="tozero", showgrid=True)
     figure.update_yaxes(showgrid=False)
     best = ordered.iloc[-1] if len(ordered) else None
     title = "No stage costs anything"
     if best is not None and best["saved_min"] > 0:
-        title = f"The longest stage is '{best['stage']}': without it SAIDI falls by {number(best['saved_min'], 1)} minutes"
-    caption = "SAIDI less that with one stage of the restoration at no time, the others as they are; the effects overlap."
+        title = f"{best['stage']} costs most: in no time it would save {number(best['saved_min'], 1)} minutes of SAIDI"
+    caption = "What falls if one stage of the restoration takes no time and the others stay as they are; the effects overlap."
+    if "cost_saved_keur" in table:
+        caption += " Behind the minutes, the cost of interruptions a year."
     alt = ", ".join(f"{row.stage}: {number(row.saved_min, 2)} min" for row in ordered[::-1].itertuples())
     return Figure(figure, "stage-worth", title, caption, alt, table)
 
@@ -190,9 +201,26 @@ def automation(curve: pd.DataFrame, *, objective: str) -> Figure:
     if whole > 0:
         enough = curve.loc[first - curve["saidi_min"] >= 0.8 * whole, "k"].min()
         title = f"{number(int(enough))} switches bring four fifths of what {number(int(curve['k'].max()))} bring"
-    caption = "The best switches for each number; every point is computed on the network, with the ties' capacity."
+    caption = "The best switches found for each number; every point is computed on the network, with the ties' capacity."
+    caption += _proof(curve)
     alt = f"From {number(first, 1)} to {number(last, 1)} {objective}."
     return Figure(figure, "automation-curve", title, caption, alt, curve)
+
+
+def _proof(curve: pd.DataFrame) -> str:
+    """Say how good the choices are at least."""
+    known = curve[curve["k"] > 0]
+    if "proven_best" not in curve or known.empty or known["gain_bound"].isna().any():
+        return ""
+    if known["proven_best"].all():
+        return " No other choice gains more."
+    proven = known.loc[known["proven_best"], "k"]
+    words = f" Proven best up to {number(int(proven.max()))}; the others gain" if len(proven) else " They gain"
+    return f"{words} at least {number(100 - known['gain_gap_percent'].max(), 0)} % of what any choice could."
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def years(samples: pd.DataFrame, *, target_min: float | None = None, probability: float | None = None) -> Figure:
@@ -286,8 +314,8 @@ def automated_map(where: maps.Map, places: pd.DataFrame) -> Figure:
     trace = maps.dots(where, places["bus"], words, marker)
     labels = places["k"].astype(str).tolist()
     trace.update(mode="markers+text", customdata=words, hovertemplate="%{customdata}<extra></extra>", text=labels)
-    figure.add_trace(trace.update(textfont={"color": theme.PAPER, "size": 10}, name="switch to automate", showlegend=True))
     maps.landmarks(figure, where)
+    figure.add_trace(trace.update(textfont={"color": theme.PAPER, "size": 10}, name="switch to automate", showlegend=True))
     first = places.sort_values("k")["name"].head(3).tolist()
     title = f"The first to automate: {', '.join(first)}" if first else "No switch is worth automating"
     caption = "Switches that save most minutes; the number says from how many switches on each is among the best."
@@ -309,5 +337,5 @@ def transfers_table(transfers: pd.DataFrame) -> Table:
         else "There is no tie"
     )
     caption = "Transfers tried in all faults and loading states; a tie carries what a power flow finds within the limits."
-    digits = {"tried": 0, "full_percent": 1, "carried_percent": 1}
+    digits = {"tried": 0, "full_percent": 2, "carried_percent": 2}
     return Table(transfers.drop(columns="tie"), "transfers", title, caption, digits)

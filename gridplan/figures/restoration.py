@@ -9,6 +9,9 @@ import pandas as pd
 from gridplan.figures.outputs import Card, Table, Text, prose
 
 
+_UNITS = {"SAIFI": "a year", "SAIDI": "minutes a year"}
+
+
 def cards(system: pd.Series, cost_k: float, currency: str) -> list[Card]:
     """Return the key figures of a mean year.
 
@@ -44,7 +47,13 @@ def calibration(report: pd.DataFrame, factors: Mapping[str, float]) -> Text:
     if report.empty:
         return prose("The study brings no history of interruptions: the rates and times of its tables are used as they are.")
     met = [
-        prose("{quantity} from {model:.2f} to {target:.2f}", quantity=row.quantity, model=row.model, target=row.target).markdown
+        prose(
+            "{quantity} from {model:.2f} to {target:.2f} {unit}",
+            quantity=row.quantity,
+            model=row.model,
+            target=row.target,
+            unit=_UNITS.get(row.quantity, ""),
+        ).markdown
         for row in report.itertuples()
     ]
     words = prose(
@@ -57,12 +66,36 @@ def calibration(report: pd.DataFrame, factors: Mapping[str, float]) -> Text:
     if len(far):
         low, high = float(far["factor_low"].iloc[0]), float(far["factor_high"].iloc[0])
         warning = prose(
-            " A factor outside {low:g} to {high:g} says that rates, customers or switching of the model differ from the "
-            "history's network; look there before relying on single elements.",
+            " **{which} outside {low:g} to {high:g}**: rates, customers or switching of the model differ from the history's "
+            "network; look there before relying on single elements.",
+            which="Both factors are" if len(far) > 1 else "One factor is",
             low=low,
             high=high,
         ).markdown
     return Text(words + ", ".join(met) + "." + warning)
+
+
+def major_days(years: pd.DataFrame) -> Text | Table:
+    """Return the years of the utility's outage log with and without major event days.
+
+    Parameters
+    ----------
+    years
+        From :func:`gridplan.reliability.yearly_indices`; empty where the study brings no log.
+    """
+    if years.empty:
+        return prose(
+            "The study brings no outage log (table `outage_history`); with one, this section shows its years with and without "
+            "major event days, by the 2.5 beta method of IEEE 1366."
+        )
+    columns = ["year", "saifi", "saidi_min", "saifi_without_med", "saidi_without_med_min", "planned_saidi_min"]
+    columns += ["major_event_days", "med_threshold_min", "provisional"]
+    days, lost = int(years["major_event_days"].sum()), (years["saidi_min"] - years["saidi_without_med_min"]).sum()
+    share = 100 * lost / years["saidi_min"].sum() if years["saidi_min"].sum() > 0 else 0.0
+    title = f"{days} major event days hold {share:.0f} % of the minutes of {len(years)} years"
+    caption = "The utility's outage log; a day above the threshold (2.5 beta method of IEEE 1366) is a major event day."
+    digits = {"saifi": 2, "saidi_min": 1, "saifi_without_med": 2, "saidi_without_med_min": 1, "planned_saidi_min": 1}
+    return Table(years[columns], "major-event-days", title, caption, digits | {"med_threshold_min": 2}, len(years))
 
 
 def capacity(ties: pd.DataFrame) -> Text:
@@ -131,7 +164,9 @@ def worst_table(points: pd.DataFrame, *, rows: int = 12) -> Table:
     return Table(points[shown], "worst-stations", title, caption, digits, rows)
 
 
-def lesson(stage: pd.DataFrame, options: pd.DataFrame, curve: pd.DataFrame, currency: str) -> Text:
+def lesson(
+    stage: pd.DataFrame, options: pd.DataFrame, curve: pd.DataFrame, currency: str, *, missed: tuple[float, float] | None = None
+) -> Text:
     """Say what the interruptions tell the planner.
 
     Parameters
@@ -144,21 +179,23 @@ def lesson(stage: pd.DataFrame, options: pd.DataFrame, curve: pd.DataFrame, curr
         `k`, `saidi_min`.
     currency
         Currency of the study.
+    missed
+        Target of SAIDI [min/yr] and the probability that a year misses it.
     """
     best = stage.loc[stage["saved_min"].idxmax()]
     none, joint = options.iloc[0], options.iloc[-1]
     single = options.iloc[1:-1].loc[lambda t: t["saidi_min"].idxmin()] if len(options) > 2 else joint
     whole = curve["saidi_min"].iloc[0] - curve["saidi_min"].min()
     enough = curve.loc[curve["saidi_min"].iloc[0] - curve["saidi_min"] >= 0.8 * whole, "k"].min()
-    return prose(
-        "- **Where minutes are lost**: the stage '{stage}' is worth {saved:.1f} of {saidi:.1f} minutes of SAIDI.\n"
+    words = prose(
+        "- **Where minutes are lost**: {stage} is worth {saved:.1f} of {saidi:.1f} minutes of SAIDI.\n"
         "- **What gives most back**: alone, {single} brings SAIDI to {alone:.1f} minutes; all applications together to "
         "{joint:.1f} minutes, which saves customers {cost:,.0f} k{currency} a year. The gains overlap and cannot be added up.\n"
         "- **Where to begin**: {enough} switches give four fifths of what {most} give.",
-        stage=best["stage"],
+        stage=_small(best["stage"]),
         saved=best["saved_min"],
         saidi=none["saidi_min"],
-        single=single["option"],
+        single=_small(single["option"]),
         alone=single["saidi_min"],
         joint=joint["saidi_min"],
         cost=none["interruption_cost_keur"] - joint["interruption_cost_keur"],
@@ -166,3 +203,17 @@ def lesson(stage: pd.DataFrame, options: pd.DataFrame, curve: pd.DataFrame, curr
         enough=int(enough),
         most=int(curve["k"].max()),
     )
+    if missed is None:
+        return words
+    sure = prose(
+        "\n- **How sure a year is**: as the network stands, {share:.0f} % of the years lose more than {target:.1f} minutes; a "
+        "single year says little about the network.",
+        target=missed[0],
+        share=100 * missed[1],
+    )
+    return Text(words.markdown + sure.markdown)
+
+
+def _small(words: str) -> str:
+    """Words inside a sentence; abbreviations stay as they are."""
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]

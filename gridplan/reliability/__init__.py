@@ -13,11 +13,12 @@ from gridplan.reliability._loading import loading
 from gridplan.reliability._model import Model, prepare
 from gridplan.reliability._results import Reliability, indices, totals
 from gridplan.reliability._simulate import Sampling, Years, simulate
-from gridplan.reliability._summary import stage_worth, stages, ties
+from gridplan.reliability._summary import OUTSIDE, stage_worth, stages, ties
 
 __all__ = [
     "CONTROLS",
     "DEVICES",
+    "OUTSIDE",
     "Calibration",
     "Model",
     "Outages",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from gridplan import valuation
 from gridplan.reliability import _tally
+from gridplan.reliability._model import Supplied
 from gridplan.reliability._results import Reliability
 from gridplan.valuation import CostSet
 
@@ -36,12 +39,12 @@ def customer_costs(result: Reliability, costs: CostSet) -> pd.DataFrame:
         A class with customers or power has no costs.
     """
     model = result.model
-    units = _units(result, costs)
+    units = amounts(model.supplied, costs)
     names = model.supplied.rows["customer_class"].astype(str).to_numpy(object)
     asked = np.unique(names[units.any(axis=0)].astype(str))
     code = pd.Index(asked).get_indexer(names)
     each = np.zeros((len(asked), len(model.states), len(model.topology.tree.parent)))
-    _tally.cost_by_section(result.year.events, result.year.reach, _unit_costs(result, costs, asked), each)
+    _tally.cost_by_section(result.year.events, result.year.reach, unit_costs(result.year.events.times, costs, asked), each)
     own = np.flatnonzero(code >= 0)
     weight = model.states["weight"].to_numpy(float)
     cost = np.zeros(len(names))
@@ -52,19 +55,17 @@ def customer_costs(result: Reliability, costs: CostSet) -> pd.DataFrame:
     return table.groupby(["area", "customer_class"], as_index=False)["interruption_cost_keur"].sum()
 
 
-def _units(result: Reliability, costs: CostSet) -> np.ndarray:
-    """Find how many customers or kW are paid for, (states, rows)."""
-    supplied = result.model.supplied
-    size = valuation.PER_KW.get(costs.basis, "customers")
+def amounts(supplied: Supplied, costs: CostSet | None) -> np.ndarray:
+    """How many customers or kW an interruption is counted for, (states, rows); customers without costs."""
+    size = "customers" if costs is None else valuation.PER_KW.get(costs.basis, "customers")
     if size == "p_avg_mw":
         return 1000.0 * supplied.power
     scale = 1.0 if size == "customers" else 1000.0
     return np.tile(scale * supplied.rows[size].to_numpy(float), (len(supplied.power), 1))
 
 
-def _unit_costs(result: Reliability, costs: CostSet, classes: np.ndarray) -> np.ndarray:
-    """Find the cost of one interruption by event, way back and class."""
-    times = result.year.events.times
+def unit_costs(times: np.ndarray, costs: CostSet, classes: Sequence[str]) -> np.ndarray:
+    """Cost of one interruption by event, way back and class; where a way does not exist, as of no duration."""
     hours, place = np.unique(np.where(np.isfinite(times), times, 0.0), return_inverse=True)
     found = [valuation.unit_cost(costs, name, hours)[place.reshape(times.shape)] for name in classes]
     return np.stack(found, axis=-1) if found else np.zeros((*times.shape, 0))

@@ -31,6 +31,7 @@ _RATE_COLUMNS = (
     "planned_h",
     "wear_share",
 )
+_EVENTS = tuple(name for name in _RATE_COLUMNS if name.endswith("_yr"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +106,16 @@ def problems(net: pandapowerNet, outages: Outages) -> list[Problem]:
     return [*found, *_customers(net, outages)]
 
 
+def area_problems(table: pd.DataFrame, areas: pd.DataFrame) -> list[Problem]:
+    """Areas with restoration times that no bus is in."""
+    known = sorted(set(areas["area"].dropna().astype(str)))
+    rows = enumerate(table["area"], start=2)
+    wrong = [(row, name) for row, name in rows if name != "*" and name not in known]
+    return [
+        Problem("restoration", f"'{name}' is no area; {suggest(str(name), known)}", row=row, column="area") for row, name in wrong
+    ]
+
+
 def table_problems(net: pandapowerNet, name: str, frame: pd.DataFrame | None) -> list[Problem]:
     """Everything that is wrong with one of the tables `rates`, `restoration` and `switchgear`."""
     if frame is None:
@@ -142,10 +153,14 @@ def _rates(rates: pd.DataFrame) -> Iterator[Problem]:
             yield Problem(
                 "outage_rates", f"{values[place]:g} for {who} is below 0", row=place + 2, column=column, remedy="give 0 or more"
             )
-        for place in np.flatnonzero(np.isinf(values)):
-            yield Problem(
-                "outage_rates", f"{values[place]:g} for {_row_name(rates, place)} is not finite", row=place + 2, column=column
-            )
+        given = rates[column].notna().to_numpy() if column in rates else np.zeros(len(rates), bool)
+        for place in np.flatnonzero(np.isinf(values) | (given & np.isnan(values))):
+            what = f"{rates[column].iloc[place]!r} for {_row_name(rates, place)} is not a finite number"
+            yield Problem("outage_rates", what, row=place + 2, column=column)
+    for place in np.flatnonzero(np.all([_number(rates, column).isna() for column in _EVENTS], axis=0)):
+        what = f"no rate is given for {_row_name(rates, place)}"
+        remedy = "give failures_per_km_yr or failures_per_yr; 0 is allowed"
+        yield Problem("outage_rates", what, row=place + 2, remedy=remedy)
     failing = np.nan_to_num(_sum(rates, ("failures_per_km_yr", "failures_per_yr"))) > 0
     for place in np.flatnonzero(failing & np.isnan(_number(rates, "repair_h").to_numpy(float))):
         yield Problem(
@@ -165,7 +180,9 @@ def _sum(rates: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
 def _row_name(rates: pd.DataFrame, place: int) -> str:
     row = rates.iloc[place]
     own = row.get("element_id")
-    return f"{row['element']} {int(own)}" if own is not None and pd.notna(own) else f"{row['element']} {row['kind']}"
+    if own is not None and pd.notna(own):
+        return f"{row['element']} {int(own)}"
+    return f"every {row['element']}" if row["kind"] == "*" else f"{row['element']} of kind {row['kind']}"
 
 
 def _uncovered(net: pandapowerNet, rates: pd.DataFrame) -> Iterator[Problem]:
@@ -191,9 +208,11 @@ def _uncovered(net: pandapowerNet, rates: pd.DataFrame) -> Iterator[Problem]:
         kinds
     )
     covered |= lines.index.isin(number[rates["element"] == "line"].dropna())
-    for (kind, type_), members in lines[~covered].groupby(["type", "std_type"], dropna=False):
+    types = [name for name in ("type", "std_type") if name in lines]
+    named = lines[types].astype(object).where(lines[types].notna(), "unknown").astype(str).agg(", ".join, axis=1)
+    for kind, members in lines[~covered].groupby(named[~covered]):
         first = display_name(net, "line", members.index[0])
-        what = f"no row covers lines of type {kind}, {type_}: {len(members)} lines, the first {first}"
+        what = f"no row covers {len(members)} lines of type {kind}, the first {first}"
         yield Problem("outage_rates", what, column="kind", remedy="add a row with this kind, or with '*' for all other lines")
 
 
@@ -253,6 +272,10 @@ def _customers(net: pandapowerNet, outages: Outages) -> Iterator[Problem]:
     if outages.loading is not None:
         for load in sorted(set(outages.loading["load"]) - set(net.load.index)):
             yield Problem("loading", f"load {load} is not in the network", column="load")
+        for column in ("weight", "p_mw", "q_mvar"):
+            for place in np.flatnonzero(~np.isfinite(_number(outages.loading, column).to_numpy(float))):
+                load, value = outages.loading["load"].iloc[place], outages.loading[column].iloc[place]
+                yield Problem("loading", f"{value} for load {load} is not a finite number", row=place + 2, column=column)
         weight = outages.loading.drop_duplicates("state")["weight"].sum()
         if not np.isclose(weight, 1.0, atol=1e-6):
             yield Problem("loading", f"the weights of the states add up to {weight:g}, not 1", column="weight")

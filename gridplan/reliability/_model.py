@@ -12,7 +12,7 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan import network
-from gridplan.errors import NetworkError, ParameterError
+from gridplan.errors import NetworkError, ParameterError, Problem
 from gridplan.reliability import _faults, _inputs, _restore, _sweep, _tally, _topology
 from gridplan.reliability._inputs import CONTROLS, TIMES, Gear, Outages
 from gridplan.reliability._restore import CLASSES, Patterns
@@ -90,16 +90,22 @@ def prepare(net: pandapowerNet, outages: Outages, areas: pd.DataFrame | None = N
         Everything that is wrong with the tables: a negative rate, a switch or line that does not exist, a load without
         customers, a line without a rate.
     NetworkError
-        A loop in operation (its lines are named), customers without supply, no source.
+        A loop in operation (its lines are named), customers without supply, no source; or no power flow in normal operation, so
+        that no transfer can be judged.
     """
     topology = _checked_topology(net, outages)
     areas = network.areas(net) if areas is None else areas
+    unknown = _inputs.area_problems(outages.restoration, areas)
+    if unknown:
+        raise ParameterError("the outage model", unknown)
     electric, states = _sweep.build(net, topology, outages.loading)
     supplied = _supplied(net, outages, topology, states)
     on, inuse = _normal(topology)
     way = _sweep.ways(electric.wires, (on, inuse), topology.tree.root)
     roots = np.unique(topology.tree.root[: topology.live])
     bounds, _, _ = _sweep.bounds(electric, (on, inuse), roots, outages.limits)
+    if outages.transfers:
+        _refuse_unsolved(electric, bounds, states, topology.live)
     weight = _bus_power(net, outages, states)
     by_section = np.zeros((len(states), len(topology.tree.parent)))
     at = topology.bus_section.reindex(weight.columns).to_numpy(np.int64)
@@ -123,6 +129,21 @@ def _checked_topology(net: pandapowerNet, outages: Outages) -> _topology.Topolog
     if found:
         raise ParameterError("the outage model", found)
     return topology
+
+
+def _refuse_unsolved(electric: _sweep.Electric, bounds: _sweep.Bounds, states: pd.DataFrame, live: int) -> None:
+    """Refuse loading states that have no power flow in normal operation."""
+    section = electric.wires.node_section
+    supplied = (section >= 0) & (section < live)
+    bad = np.isnan(bounds.normal[:, supplied])
+    remedy = "mend the loads of that state, or set transfers=False to let ties carry everything"
+    problems = [
+        Problem("loading", f"state '{name}' has no power flow in normal operation: {int(n)} buses are unsolved", remedy=remedy)
+        for name, n in zip(states["state"], bad.sum(axis=1), strict=True)
+        if n
+    ]
+    if problems:
+        raise NetworkError("the network for reliability", problems)
 
 
 def _normal(topology: _topology.Topology) -> tuple[np.ndarray, np.ndarray]:
@@ -205,10 +226,15 @@ def checked(model: Model, outages: Outages | None) -> Outages:
     for name in ("rates", "restoration", "switchgear"):
         frame = getattr(outages, name)
         if frame is not getattr(model.outages, name):
-            found += _kept(model, name, id(frame), frame, partial(_inputs.table_problems, model.net, name, frame))
+            found += _kept(model, name, id(frame), frame, partial(_problems, model, name, frame))
     if found:
         raise ParameterError("the outage model", found)
     return outages
+
+
+def _problems(model: Model, name: str, frame: pd.DataFrame | None) -> list[Problem]:
+    found = _inputs.table_problems(model.net, name, frame)
+    return found + _inputs.area_problems(frame, model.areas) if name == "restoration" else found
 
 
 def _kept(model: Model, what: str, key: Any, held: Any, make: Callable[[], Any]) -> Any:

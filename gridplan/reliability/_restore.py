@@ -2,9 +2,15 @@
 
 A *pattern* is the place of a fault and the device that trips. For each class of control (automatic, remote, manual) the *zone* is
 the connected piece around the fault bounded by switches that the class can operate. What lies above the zone comes back when the
-tripped device is closed again; each piece below it comes back if an open switch that the class can close joins it to
-sections that are energised, and a power flow says that it is carried. If not all of it is, as many parts as are carried,
-nearest to that switch first.
+tripped device is closed again. Each piece below it comes back if a tie, an open switch that the class can close, joins it to
+sections that are energised, and a power flow says that it is carried.
+
+Ties are closed one after the other: the first, in the order of their numbers, that carries the whole of its piece; if none does,
+the one that carries most power, as many parts of its piece as it can. Parts are what switches of the class divide; those behind
+fewer switches from the tie come first, then those behind the switch with the lower number.
+
+Every class starts from the state after the fault, whatever faster classes have done: what a crew can do does not depend on which
+switches are automated. A section comes back with the fastest class that brings it back, and stays.
 """
 
 # Compiled functions take their arrays flat, so they have more parameters than others.
@@ -154,6 +160,17 @@ def _tie(tree, tie, closed, way, state):
 
 
 @njit(**_COMPILED)
+def _by_edge(stack, first, after, feed):
+    """Sort stack[first:after] by the edge through which each section is fed."""
+    for k in range(first + 1, after):
+        s, place = stack[k], k
+        while place > first and feed[stack[place - 1]] > feed[s]:
+            stack[place] = stack[place - 1]
+            place -= 1
+        stack[place] = s
+
+
+@njit(**_COMPILED)
 def _flood(tree, klass, c, start, top, state, work):
     """Parts of the piece around `start` that are still off, nearest first; fills order, feed and atom_end, returns their number.
 
@@ -166,7 +183,7 @@ def _flood(tree, klass, c, start, top, state, work):
     seen[start] = True
     feed[start] = -1
     while head < tail:
-        first = count
+        first, border = count, tail
         order[count] = stack[head]
         head += 1
         count += 1
@@ -190,6 +207,7 @@ def _flood(tree, klass, c, start, top, state, work):
                 else:
                     stack[tail] = t
                     tail += 1
+        _by_edge(stack, border, tail, feed)
         atom_end[atoms] = count
         atoms += 1
     for k in range(count):
@@ -273,7 +291,7 @@ def _usable(tree, klass, c, tie, state, work, bounds_):
 
 @njit(**_COMPILED)
 def _candidates(tree, top, ties):
-    """Ties with an end below `top`; returns how many."""
+    """Ties with an end below `top`, in order of number; returns how many."""
     count = 0
     for s in range(top, tree.last[top]):
         for k in range(tree.section_tie_ptr[s], tree.section_tie_ptr[s + 1]):
@@ -281,6 +299,7 @@ def _candidates(tree, top, ties):
             if s == tree.tie_a[tie] or tree.tie_a[tie] < top or tree.tie_a[tie] >= tree.last[top]:
                 ties[count] = tie
                 count += 1
+    ties[:count].sort()
     return count
 
 
@@ -323,7 +342,7 @@ def _transfer(net, klass, c, place, ties, state, work, weight, log, used):
             carried = 0.0 if parts == 0 else _load(work, 0, work.atom_end[parts - 1], weight)
             ratio = 1.0 if parts == atoms else carried / max(everything, 1e-12)
             rank = carried + (1e9 if parts == atoms else 0.0)
-            if rank > most and not (best >= 0 and parts == 0):
+            if rank > most + 1e-9 and not (best >= 0 and parts == 0):
                 best, most, share, whole = k, rank, ratio, everything
                 best_found = (limit, where, value)
                 best_parts = parts

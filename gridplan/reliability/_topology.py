@@ -142,6 +142,16 @@ def _collect_table(net: pandapowerNet, table: str, nodes: _Nodes) -> None:
             nodes.gates[table, number, bus] = tuple(path)
 
 
+def _by_number(nodes: _Nodes) -> _Nodes:
+    """Order the edges by the number of their switch: what is tried one after the other is tried in this order."""
+    order = sorted(range(len(nodes.edges)), key=lambda edge: nodes.edges[edge][0])
+    new = {edge: place for place, edge in enumerate(order)}
+    nodes.edges = [nodes.edges[edge] for edge in order]
+    nodes.gates = {end: tuple(new[edge] for edge in path) for end, path in nodes.gates.items()}
+    nodes.couplers = [(new[edge], a, b) for edge, a, b in nodes.couplers]
+    return nodes
+
+
 def build(net: pandapowerNet, needed: np.ndarray) -> Topology:
     """Find the sections and their forest.
 
@@ -157,7 +167,7 @@ def build(net: pandapowerNet, needed: np.ndarray) -> Topology:
     NetworkError
         A loop in operation, a bus that must be supplied and is not, or no source.
     """
-    nodes = _collect(net)
+    nodes = _by_number(_collect(net))
     sources = [b for b in source_buses(net) if b in nodes.bus]
     edges = np.array([e[:3] for e in nodes.edges], dtype=np.int64).reshape(-1, 3)
     closed = np.array([e[3] for e in nodes.edges], dtype=bool)
@@ -300,6 +310,7 @@ def _ties(a: np.ndarray, b: np.ndarray, closed: np.ndarray, live: int, count: in
     both = (a[idle] < live) & (b[idle] < live)
     found += [(int(a[e]), int(b[e]), [int(e)], []) for e in idle[both] if a[e] != b[e]]
     found += _through_dead(a, b, closed, live, count)
+    found.sort(key=lambda tie: tie[2][:2])
     pack: list[Any] = [np.array([t[0] for t in found], np.int64), np.array([t[1] for t in found], np.int64)]
     for column in (2, 3):
         pack.append(np.cumsum([0, *(len(t[column]) for t in found)]).astype(np.int64))

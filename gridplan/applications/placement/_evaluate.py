@@ -12,9 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from gridplan import valuation
 from gridplan.applications.placement import _kernel
-from gridplan.reliability import CONTROLS, Model, Outages, _faults, _model, _restore
+from gridplan.reliability import CONTROLS, Model, Outages, _cost, _faults, _model, _restore
 from gridplan.valuation import CostSet
 
 AUTOMATIC, REMOTE, MANUAL = range(3)
@@ -196,13 +195,7 @@ class Evaluator:
         if self.area is not None:
             area = supplied.rows["bus"].map(self.model.areas.set_index("bus")["area"])
             counts = area.isin(self.area).to_numpy()
-        size = "customers" if self.costs is None else valuation.PER_KW.get(self.costs.basis, "customers")
-        if size == "p_avg_mw":
-            amount = 1000.0 * supplied.power * counts
-        else:
-            amount = np.tile(
-                supplied.rows[size].to_numpy(float) * counts * (1.0 if size == "customers" else 1000.0), (len(weight), 1)
-            )
+        amount = _cost.amounts(supplied, self.costs) * counts
         self.names = [""] if self.costs is None else sorted(set(supplied.rows["customer_class"].astype(str)))
         units = np.zeros((len(self.names), len(weight), len(self.model.topology.tree.parent)))
         for q, name in enumerate(self.names):
@@ -218,12 +211,7 @@ class Evaluator:
     def _values(self) -> np.ndarray:
         """Loss of one unit by event, way back and quantity: minutes of sustained interruption, or thousands of currency."""
         times = self.year.events.times
-        values = np.zeros((*times.shape, len(self.names)))
-        finite = np.isfinite(times)
-        if self.costs is None:
-            sustained = finite & (times > self.outages.momentary_min / 60 + 1e-9)
-            values[..., 0] = np.where(sustained, 60 * np.where(finite, times, 0.0), 0.0)
-            return values
-        for q, name in enumerate(self.names):
-            values[finite, q] = valuation.unit_cost(self.costs, name, times[finite]) / 1000.0
-        return values
+        if self.costs is not None:
+            return _cost.unit_costs(times, self.costs, self.names) / 1000.0
+        sustained = np.isfinite(times) & (times > self.outages.momentary_min / 60 + 1e-9)
+        return np.where(sustained, 60 * times, 0.0)[..., None]
