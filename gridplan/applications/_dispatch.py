@@ -17,11 +17,12 @@ from gridplan.applications import _flexible
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._flexible import State
 from gridplan.applications._programs import SPARE, Dispatch, Resources, Task, Watched, consumption, lowest_peak, schedule
-from gridplan.applications._sensitivities import Network, Rows
+from gridplan.applications._sensitivities import Network, Rows, Slopes, zones
 
 _LITTLE = 0.05  # resources with less than this share of the largest effect on everything that is outside in a day are left out
 _FIRST = 8  # days of highest demand of each area looked at first
-_BATCH = 480  # resources times steps in one program; small ones are solved faster
+_BATCH = 1_000  # resources times steps in one program; small ones are solved faster
+_ENOUGH_MW = 0.02  # change of a step's powers after which its sensitivities are computed anew
 _BETTER = 0.98  # a day is solved again only while this share at most of what was outside is left
 
 
@@ -61,7 +62,7 @@ def dispatch(
     """
     case, before = start
     demand = before.net_load[areas(case)].to_numpy(float).T
-    task = Task(network, resources, day, _zones(case, network), demand)
+    task = Task(network, resources, day, zones(case, network), demand)
     search = _Search(task)
     open_, cap = search.look(np.unique(day[before.steps]), first=True), demand.max(axis=1)
     if peak:
@@ -95,6 +96,7 @@ class _Search:
         self._score, self._size = np.zeros((count, 3)), np.full(count, np.inf)
         self._old = np.zeros((task.zone.max() + 1, len(task.day)), bool)
         self._keys = np.zeros(0, int)
+        self._slopes = Slopes(self.now.x.shape, _ENOUGH_MW)
 
     def look(self, numbers: np.ndarray, *, first: bool = False) -> np.ndarray:
         """Simulate some days, remember what is better than before, and return the days that are not done.
@@ -147,22 +149,26 @@ class _Search:
         if not own.any():
             return None
         network, resources, sign = task.network, task.resources, 2.0 * upper[own] - 1.0
-        steps, step, row = *np.unique(step[own], return_inverse=True), row[own]
-        move = consumption(resources, self.now)[:, steps]
-        demand = network.demand(steps) + resources.weights @ move
+        moved = consumption(resources, self.now)
+        step, row = step[own], row[own]
+        steps, at = np.unique(step, return_inverse=True)
+        demand = network.demand(steps) + resources.weights @ moved[:, steps]
         voltage = network.solve(steps, demand)
-        found = network.values(steps, voltage)
-        good = np.isfinite(found[row, step])
-        step, row, sign = step[good], row[good], sign[good]
-        gradient = network.gradient(steps, (voltage, demand), Rows(step, row))
-        effect = (gradient.real @ resources.weights.real + gradient.imag @ resources.weights.imag) * sign[:, None]
+        found = network.values(steps, voltage)[row, at]
+
+        def effects(needed: np.ndarray) -> np.ndarray:
+            gradient = network.gradient(steps, (voltage, demand), Rows(at[needed], row[needed]))
+            return gradient.real @ resources.weights.real + gradient.imag @ resources.weights.imag
+
+        effect = self._slopes.of(Rows(step, row), moved, effects) * sign[:, None]
         bound = np.where(sign > 0, network.high[row], -network.low[row]) - network.margin[row]
-        room = bound - sign * found[row, step] + (effect * move[:, step].T).sum(axis=1)
-        return Watched(steps[step], effect, room, self._old[task.zone[row], steps[step]])
+        room = bound - sign * found + (effect * moved[:, step].T).sum(axis=1)
+        good = np.isfinite(room)
+        return Watched(step[good], effect[good], room[good], self._old[task.zone[row], step][good])
 
 
 def _outside(quick: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return what is at or outside its limit: position of the step, quantity, side, and by how many margins, the worst of each zone."""
+    """Return the worst of each zone at or outside its limit: position of the step, quantity, side, and by how many margins."""
     network, found = task.network, []
     for side, bound in ((-1.0, network.low), (1.0, network.high)):
         sign = np.float32(side)
@@ -189,30 +195,18 @@ def undone(out: Dispatch, resources: Resources, steps: np.ndarray, refused: np.n
     return Dispatch(*parts, refused)
 
 
-def _zones(case: OperatingCase, network: Network) -> np.ndarray:
-    """Return number of the area of every quantity; lines by their end, what lies above the areas each for itself."""
-    names = {name: number for number, name in enumerate(areas(case))}
-    area = case.areas.set_index("bus")["area"].map(names)
-    zone = len(names) + 1 + np.arange(len(network.high))
-    zone[network.position(area.index.to_numpy())] = area.to_numpy()
-    lines = case.net.line["to_bus"].map(area)
-    known = np.flatnonzero(lines.notna())
-    zone[network.buses + known] = zone.max() + 1 + lines.iloc[known].to_numpy(int)
-    return zone
-
-
 def _peaks(task: Task, cap: np.ndarray) -> np.ndarray:
     """Lowest yearly peak of each area that its resources allow; (areas,)."""
     best = cap.copy()
-    for area in np.unique(task.resources.area[task.resources.area >= 0]):
-        highest = pd.Series(task.demand[area]).groupby(task.day).max()
-        floor, order = -np.inf, highest.sort_values(ascending=False, kind="stable").index.to_numpy()
+    for area in np.unique(task.resources.area[task.resources.area >= 0]).tolist():
+        highest = pd.Series(task.demand[area]).groupby(task.day).max().sort_values(ascending=False, kind="stable")
+        floor, order = 0.0, highest.index.to_numpy()
         for start in range(0, len(order), _FIRST):
             tried = order[start : start + _FIRST]
             tried = tried[highest[tried].to_numpy() > floor + SPARE]
             if not len(tried):
                 break
-            floor = max(floor, lowest_peak(task, tried, int(area)))
+            floor = lowest_peak(task, tried, area, floor)
         best[area] = min(cap[area], floor)
     return best
 
@@ -266,7 +260,7 @@ def accepted(
         return found, case, before
     while True:
         after = write(found)
-        state = _flexible.simulate(after)
+        state = _flexible.simulate(after, before)
         gain = (
             pd.DataFrame(
                 {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -180,11 +181,14 @@ class State:
         without a solution count as outside.
     power
         Active power of loads, sgens and storages by area [MW]; see :func:`powers`.
+    models
+        Models of the case.
     """
 
     result: powerflow.PowerFlow
     outside: pd.DataFrame
     power: Mapping[str, pd.DataFrame]
+    models: runs.Models
 
     @property
     def net_load(self) -> pd.DataFrame:
@@ -202,9 +206,18 @@ class State:
         return float(self.outside.to_numpy().sum() * self.result.step_h)
 
 
-def simulate(case: OperatingCase) -> State:
-    """Power flows of a case, and where and when it is outside its limits."""
-    result, limits = runs.run(case), case.limits
+def simulate(case: OperatingCase, like: State | None = None) -> State:
+    """Power flows of a case, and where and when it is outside its limits.
+
+    Parameters
+    ----------
+    case
+        Case.
+    like
+        State of a case that differs in generation, storage and profiles only, so that the network is not built again.
+    """
+    models = runs.Models(case.net, case.profiles, powerflow.Options(), like=None if like is None else like.models)
+    result, limits = runs.run(case, models=models), case.limits
     outside = pd.DataFrame(False, index=case.profiles.time, columns=[*sorted(case.areas["area"].unique()), ALL])
     area = case.areas.set_index("bus")["area"]
     vm, loading = result.vm_pu.to_numpy(), result.line_loading_percent.to_numpy()
@@ -214,7 +227,7 @@ def simulate(case: OperatingCase) -> State:
         _add(outside, high, case.net.line[side].reindex(result.line_loading_percent.columns).map(area))
     _add_transformers(outside, case, result)
     outside[~result.converged] = True
-    return State(result, outside, {name: powers(case, name) for name in ("load", "sgen", "storage")})
+    return State(result, outside, {name: powers(case, name) for name in ("load", "sgen", "storage")}, models)
 
 
 def _add(outside: pd.DataFrame, wrong: np.ndarray, areas: pd.Series) -> None:
@@ -266,6 +279,38 @@ def powers(case: OperatingCase, element: str) -> pd.DataFrame:
     np.add.at(weights, (at, codes), size)  # -1: the last row, which is constant
     values = case.profiles.shapes.to_numpy(float) @ weights[:-1] + weights[-1]
     return pd.DataFrame(values, index=case.profiles.time, columns=[*names, ALL])
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """A case with something in service, against the case without it.
+
+    Parameters
+    ----------
+    case
+        Case with it.
+    state
+        Power flows of `case`.
+    before
+        Case without it, and its power flows.
+    reasons
+        Why something may still be outside limits: by kind of violation, and for the key ``""`` all others.
+    """
+
+    case: OperatingCase
+    state: State = field(repr=False)
+    before: tuple[OperatingCase, State] = field(repr=False)
+    reasons: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """What it does by area, see :func:`summary`."""
+        return summary(self.before, (self.case, self.state))
+
+    @cached_property
+    def left(self) -> pd.DataFrame:
+        """What is still outside limits, and why, see :func:`left`."""
+        return left(self.case, self.state, self.reasons)
 
 
 def summary(before: tuple[OperatingCase, State], after: tuple[OperatingCase, State]) -> pd.DataFrame:

@@ -77,7 +77,7 @@ class Task(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """Quantities held to a limit: step, effect of every resource and room left, both towards the limit; outside from the start?"""
+    """Quantities held to a limit: step, effect of every resource and room left towards it, and whether it was outside first."""
 
     step: np.ndarray
     effect: np.ndarray
@@ -106,8 +106,8 @@ def _layout(task: Task, numbers: np.ndarray, useful: np.ndarray) -> _Layout:
     return _Layout(at, steps, int(who.sum()))
 
 
-def lowest_peak(task: Task, numbers: np.ndarray, area: int) -> float:
-    """Lowest peak of an area in some days that its resources allow [MW]."""
+def lowest_peak(task: Task, numbers: np.ndarray, area: int, floor: float) -> float:
+    """Lowest peak of an area in some days that its resources allow, but not less than a floor [MW]."""
     own = np.repeat((task.resources.area == area)[:, None], task.day.max() + 1, axis=1)
     layout = _layout(task, numbers, own)
     need = np.zeros((len(task.demand) + 1, len(layout.steps)), bool)
@@ -119,7 +119,8 @@ def lowest_peak(task: Task, numbers: np.ndarray, area: int) -> float:
     rows = Span(np.r_[np.full(len(layout.steps), -np.inf), held], np.r_[-task.demand[area, layout.steps], held])
     cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), 1.0]
     low, high = _bounds(task, layout)
-    return float(Program(cost, Span(np.r_[low, -np.inf], np.r_[high, np.inf]), matrix, rows).solve()[-1])
+    variables, start = Span(np.r_[low, floor], np.r_[high, np.inf]), _start(layout, limit.shape[0])
+    return float(Program(cost, variables, matrix, rows, start=start).solve()[-1])
 
 
 def schedule(task: Task, watched: Watched | None, cap: np.ndarray, chosen: tuple[np.ndarray, np.ndarray], out: Dispatch) -> None:
@@ -152,7 +153,13 @@ def schedule(task: Task, watched: Watched | None, cap: np.ndarray, chosen: tuple
     low, high = _bounds(task, layout)
     variables = Span(np.r_[low, np.zeros(extra)], np.r_[high, np.full(extra, np.inf)])
     cost = np.r_[np.full(2 * layout.count, _MOVED), np.zeros(layout.count), price]
-    _write(task, layout, _without_burning(task, layout, Program(cost, variables, matrix, rows), variables), out)
+    program = Program(cost, variables, matrix, rows, start=_start(layout, len(upper)))
+    _write(task, layout, _without_burning(task, layout, program), out)
+
+
+def _start(layout: _Layout, before: int) -> tuple[np.ndarray, np.ndarray]:
+    """Basis in which nothing is moved: the states stand in the place of their balances, which follow some other rows."""
+    return np.arange(2 * layout.count, 3 * layout.count), before + np.arange(layout.count)
 
 
 def _widened(matrix: sparse.spmatrix, more: int) -> sparse.spmatrix:
@@ -160,7 +167,7 @@ def _widened(matrix: sparse.spmatrix, more: int) -> sparse.spmatrix:
     return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], matrix.shape[1] + more))
 
 
-def _without_burning(task: Task, layout: _Layout, program: Program, variables: Span) -> np.ndarray:
+def _without_burning(task: Task, layout: _Layout, program: Program) -> np.ndarray:
     """Solve a program so that nothing is drawn and given at once: where losses make a difference, the larger keeps its way."""
     unit = np.nonzero(layout.at >= 0)[0]
     lossy = task.resources.fill[unit] != task.resources.drain[unit]
@@ -217,7 +224,7 @@ def _near_cap(task: Task, layout: _Layout, cap: np.ndarray) -> np.ndarray:
 
 
 def _demand_rows(task: Task, layout: _Layout, need: np.ndarray) -> sparse.csr_matrix:
-    """What the resources add to the demand of some areas in some steps; `need` is as of :func:`_near_cap`."""
+    """Return what the resources add to the demand of some areas in some steps; `need` is as of :func:`_near_cap`."""
     position = np.full(need.shape, -1)
     position[need] = np.arange(need.sum())
     unit, step = np.nonzero((layout.at >= 0) & need[task.resources.area])

@@ -28,7 +28,11 @@ Positions = tuple[tuple[tuple[str, int], int], ...]
 
 
 def run(
-    case: OperatingCase, *, keep: Literal["all", "statistics"] = "all", options: powerflow.Options | None = None
+    case: OperatingCase,
+    *,
+    keep: Literal["all", "statistics"] = "all",
+    options: powerflow.Options | None = None,
+    models: Models | None = None,
 ) -> powerflow.PowerFlow:
     """Power flows of all steps of an operating case, each at the positions that its schedule has.
 
@@ -43,6 +47,8 @@ def run(
         ``all`` voltages and loadings of every step, or only ``statistics`` of each element.
     options
         How to solve; pandapower's defaults.
+    models
+        Models of this very case, if they are known; then `options` are theirs.
 
     Returns
     -------
@@ -60,11 +66,11 @@ def run(
     options = options or powerflow.Options()
     if keep not in {"all", "statistics"}:
         raise ParameterError("run", [Problem("keep", f"{keep!r} is unknown; {suggest(keep, ['all', 'statistics'])}")])
-    if not case.schedule:
+    if not case.schedule and models is None:
         return powerflow.run(case.net, case.profiles, keep=keep, limits=case.limits, options=options)
     check_schedule(case)
-    models, shapes = Models(case.net, case.profiles, options), _run._by_shape(case.profiles.shapes)
-    places, which = distinct(case.schedule)
+    models, shapes = models or Models(case.net, case.profiles, options), _run._by_shape(case.profiles.shapes)
+    places, which = distinct(case.schedule) if case.schedule else ([()], np.zeros(shapes.shape[1], int))
     if keep == "all":
         readings = _solve(models, (places, which), shapes)
         series = _run._series(models.full, case.profiles.time, shapes, readings)
@@ -118,12 +124,22 @@ class Models:
     ----------
     net, profiles, options
         As of :func:`gridplan.powerflow.run`.
+    like
+        Models of another case; where its network has the same tables but for generation and storage, nothing is built again.
     """
 
-    def __init__(self, net: pandapowerNet, profiles: powerflow.Profiles | None, options: powerflow.Options) -> None:
+    def __init__(
+        self,
+        net: pandapowerNet,
+        profiles: powerflow.Profiles | None,
+        options: powerflow.Options,
+        *,
+        like: Models | None = None,
+    ) -> None:
         _run._check_elements(net, profiles)
         self.options = options
-        self.full = _model.build(net, profiles, options)
+        alike = like is not None and like.options == options and _same_matrix(net, like._net)
+        self.full = _model.redriven(like.full, net, profiles) if alike else _model.build(net, profiles, options)
         self._net, self._profiles = net, profiles
         self._known: dict[Positions, _model.Model] = {}
         self._taps: dict[int, dict[int, np.ndarray]] = {}
@@ -189,6 +205,12 @@ class Models:
         if number not in self._taps:
             self._taps[number] = tap_admittances(self._net, number, self.options)
         return self._taps[number]
+
+
+def _same_matrix(one: pandapowerNet, other: pandapowerNet) -> bool:
+    """Whether two networks share all tables but those of generation and storage, and those of results."""
+    tables = {name for name, table in one.items() if isinstance(table, pd.DataFrame) and not name.startswith(("res_", "_"))}
+    return all(name in other and one[name] is other[name] for name in tables - {"sgen", "storage"})
 
 
 def tap_admittances(net: pandapowerNet, number: int, options: powerflow.Options) -> dict[int, np.ndarray]:

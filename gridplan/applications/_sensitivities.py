@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from gridplan.powerflow._kernel import Demand
 VM_MARGIN_PU = 5e-7  # results are kept in single precision: what is held to a limit stays this far inside it
 LOADING_MARGIN_PERCENT = 5e-5
 _MOST = 100
-_ACCURATE = 1e-7  # relative error of the derivatives
+_ACCURATE = 1e-6  # relative change at which derivatives are taken; their error is less
 _SMALL = 1e-10  # change of voltages [pu] at which a solution is taken
 _CHUNK = 4_000_000  # entries of a right-hand side solved at once
 
@@ -51,6 +52,8 @@ class Network:
     ----------
     case
         Case; not changed.
+    models
+        Its models, if they are known.
 
     Raises
     ------
@@ -58,8 +61,8 @@ class Network:
         The network holds voltage-controlled generators: their reactive power answers to what is changed elsewhere.
     """
 
-    def __init__(self, case: OperatingCase) -> None:
-        self._models = runs.Models(case.net, case.profiles, powerflow.Options())
+    def __init__(self, case: OperatingCase, models: runs.Models | None = None) -> None:
+        self._models = models or runs.Models(case.net, case.profiles, powerflow.Options())
         self.model = self._models.full
         if self.model.grid.newton_only:
             what = "voltage-controlled generators (or elements like them) are in service; sensitivities need fixed powers"
@@ -182,6 +185,56 @@ class Network:
         if number not in self._circuits:
             self._circuits[number] = _Circuit(self._models.at(self._places[number]))
         return self._circuits[number]
+
+
+class Slopes:
+    """Effects on quantities, kept until what their step does has changed so much that they must be computed anew.
+
+    Parameters
+    ----------
+    shape
+        Of what is done: (resources, steps).
+    enough
+        Change of what a step does, summed over the resources [MW], after which its effects are out of date.
+    """
+
+    def __init__(self, shape: tuple[int, int], enough: float) -> None:
+        self._at, self._enough = np.full(shape, np.inf), enough
+        self._known: dict[int, np.ndarray] = {}
+
+    def of(self, rows: Rows, done: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Effects on some quantities, one row each.
+
+        Parameters
+        ----------
+        rows
+            Quantities; steps are numbered as `done` is.
+        done
+            What is done in every step, (resources, steps).
+        compute
+            Effects on those of the quantities whose positions it is given.
+        """
+        own = np.unique(rows.step)
+        stale = own[np.abs(done[:, own] - self._at[:, own]).sum(axis=0) > self._enough]
+        self._at[:, stale] = done[:, stale]
+        keys = (rows.row * done.shape[1] + rows.step).tolist()
+        needed = np.flatnonzero(np.isin(rows.step, stale) | [key not in self._known for key in keys])
+        if len(needed):
+            self._known |= dict(zip([keys[at] for at in needed.tolist()], compute(needed), strict=True))
+        return np.array([self._known[key] for key in keys])
+
+
+def zones(case: OperatingCase, network: Network) -> np.ndarray:
+    """Return number of the zone of every quantity: buses of an area, lines that end in one, everything else each for itself."""
+    names = {name: number for number, name in enumerate(sorted(case.areas["area"].unique()))}
+    area = case.areas.set_index("bus")["area"].map(names)
+    zone = 2 * len(names) + np.arange(len(network.high))
+    at = network.position(area.index.to_numpy())
+    zone[at[at >= 0]] = area.to_numpy()[at >= 0]
+    lines = case.net.line["to_bus"].map(area)
+    known = np.flatnonzero(lines.notna())
+    zone[network.buses + known] = len(names) + lines.iloc[known].to_numpy(int)
+    return zone
 
 
 def _bounds(model: _model.Model, case: OperatingCase) -> tuple[np.ndarray, np.ndarray]:

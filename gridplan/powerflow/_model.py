@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandapower as pp
@@ -35,6 +35,15 @@ _FACTS = ("svc", "tcsc", "ssc", "vsc", "vsc_stacked", "vsc_bipolar")
 _UNSUPPORTED = ("distributed_slack", "tdpf", "enforce_q_lims", "enforce_p_lims", "consider_line_temperature")
 
 
+class Fixed(NamedTuple):
+    """What no profile drives, by bus: P and Q (2, buses), generators (buses,) [pu], voltage dependence of loads (4, buses)."""
+
+    constant: np.ndarray
+    generation: np.ndarray
+    dependence: np.ndarray
+    base_mva: float
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network ready for the kernel.
@@ -43,6 +52,8 @@ class Model:
     ----------
     grid, demand, meters
         Arrays of the kernel, per unit.
+    fixed
+        The part of the demand that profiles do not drive.
     base_mva
         Base power [MVA].
     elements
@@ -60,6 +71,7 @@ class Model:
     """
 
     grid: Grid
+    fixed: Fixed
     demand: Demand
     meters: Meters
     base_mva: float
@@ -84,11 +96,13 @@ def build(net: pandapowerNet, profiles: Profiles | None, options: Options) -> Mo
     order, unknown, factors = _order(internal["Ybus"], internal["ref"])
     position = np.full(len(template._ppc["bus"]) + 1, -1)  # one more, so that a lookup of -1 stays dead
     position[order] = np.arange(len(order))
-    demand, driven = _demand(net, template, profiles, position)
     slack, names = _slack(template, position, unknown)
     meters, idle = _meters(template, position, angles=options.angles)
+    fixed = _fixed(net, template, position, meters.bus)
+    demand, driven = _demand(net, profiles, meters.bus, fixed)
     return Model(
         grid=_grid(internal, order, unknown, factors),
+        fixed=fixed,
         demand=demand,
         meters=meters,
         base_mva=float(internal["baseMVA"]),
@@ -99,6 +113,12 @@ def build(net: pandapowerNet, profiles: Profiles | None, options: Options) -> Mo
         driven=driven,
         generation_mw=float(_scheduled(internal).sum()),
     )
+
+
+def redriven(model: Model, net: pandapowerNet, profiles: Profiles | None) -> Model:
+    """Return the model of a network that differs in generation, storage and profiles only, on the same matrix."""
+    demand, driven = _demand(net, profiles, model.meters.bus, model.fixed)
+    return replace(model, demand=demand, driven=driven)
 
 
 def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
@@ -256,36 +276,37 @@ def _scheduled(internal: dict[str, Any]) -> np.ndarray:
     return power
 
 
-def _demand(
-    net: pandapowerNet, template: pandapowerNet, profiles: Profiles | None, position: np.ndarray
-) -> tuple[Demand, np.ndarray]:
-    """Consumption by bus: what is constant, what follows which shape, and how it depends on the voltage."""
+def _fixed(net: pandapowerNet, template: pandapowerNet, position: np.ndarray, bus_of: np.ndarray) -> Fixed:
+    """Consumption by bus without the driven elements."""
     internal = template._ppc["internal"]
-    base, bus = internal["baseMVA"], internal["bus"]
-    live = int((position >= 0).sum())
-    place = position[: len(bus)]
-    constant = np.zeros((2, live))
+    base, bus = float(internal["baseMVA"]), internal["bus"]
+    live, place = int((position >= 0).sum()), position[: len(bus)]
+    constant, dependence, generation = np.zeros((2, live)), np.zeros((4, live)), np.zeros(live)
     constant[0, place], constant[1, place] = bus[:, PD] / base, bus[:, QD] / base
-    generation = np.zeros(live)
     np.add.at(generation, position[internal["gen"][:, GEN_BUS].astype(int)], _scheduled(internal) / base)
-    entries = _entries(net, template, profiles, position)
-    if _controlled(net):  # the template holds the static power of the driven elements, which is added below
+    if _controlled(net):  # the template holds the static power of the driven elements too
+        entries = _entries(net, None, bus_of)
         for row, power in enumerate("pq"):
             np.subtract.at(constant[row], entries["bus"].to_numpy(), (entries[power] * entries["sign"]).to_numpy() / base)
+    dependence[:, place] = np.asarray(bus[:, [CID_P, CZD_P, CID_Q, CZD_Q]], dtype=float).T
+    return Fixed(constant, generation, dependence, base)
+
+
+def _demand(net: pandapowerNet, profiles: Profiles | None, bus_of: np.ndarray, fixed: Fixed) -> tuple[Demand, np.ndarray]:
+    """Consumption by bus: what is constant, what follows which shape, and how it depends on the voltage."""
+    constant, entries = fixed.constant.copy(), _entries(net, profiles, bus_of)
     following = []
     for row, (power, shape) in enumerate((("p", "shape_p"), ("q", "shape_q"))):
         still = entries[entries[shape] < 0]
-        np.add.at(constant[row], still["bus"].to_numpy(), (still[power] * still["sign"]).to_numpy() / base)
-        moving = entries[entries[shape] >= 0].assign(size=lambda e, power=power: e[power] * e["sign"] / base)
+        np.add.at(constant[row], still["bus"].to_numpy(), (still[power] * still["sign"]).to_numpy() / fixed.base_mva)
+        moving = entries[entries[shape] >= 0].assign(size=lambda e, power=power: e[power] * e["sign"] / fixed.base_mva)
         summed = moving.groupby(["bus", shape], as_index=False)["size"].sum()
         following += [summed["bus"].to_numpy(np.int64), summed[shape].to_numpy(np.int64), summed["size"].to_numpy(float)]
-    dependence = np.zeros((4, live))
-    dependence[:, place] = np.asarray(bus[:, [CID_P, CZD_P, CID_Q, CZD_Q]], dtype=float).T
-    demand = Demand(*constant, *following, generation, bool(dependence.any()), *dependence)
+    demand = Demand(*constant, *following, fixed.generation, bool(fixed.dependence.any()), *fixed.dependence)
     return demand, _driven(entries, 0 if profiles is None else profiles.shapes.shape[1])
 
 
-def _entries(net: pandapowerNet, template: pandapowerNet, profiles: Profiles | None, position: np.ndarray) -> pd.DataFrame:
+def _entries(net: pandapowerNet, profiles: Profiles | None, bus_of: np.ndarray) -> pd.DataFrame:
     """One row per load, sgen and storage in service: bus position, MW and Mvar, shapes (-1: constant)."""
     frames = []
     for element, sign in DRIVEN.items():
@@ -293,8 +314,8 @@ def _entries(net: pandapowerNet, template: pandapowerNet, profiles: Profiles | N
         frame = pd.DataFrame({"element": element, "element_id": table.index, "sign": sign})
         frame["p"] = (table["p_mw"] * table["scaling"]).to_numpy(float)
         frame["q"] = (table["q_mvar"] * table["scaling"]).to_numpy(float)
-        frame["bus"] = position[template._pd2ppc_lookups["bus"][table["bus"].to_numpy(int)]] if len(table) else 0
-        frames.append(frame[template._is_elements[element].astype(bool)])
+        frame["bus"] = bus_of[net.bus.index.get_indexer(table["bus"])] if len(table) else 0
+        frames.append(frame[table["in_service"].to_numpy(bool) & (frame["bus"] >= 0).to_numpy()])
     entries = pd.concat(frames, ignore_index=True)
     if profiles is None:
         return entries.assign(shape_p=-1, shape_q=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from gridplan.applications import _dispatch, _flexible
 from gridplan.applications._case import OperatingCase
-from gridplan.applications._flexible import State
+from gridplan.applications._flexible import Applied, State
 from gridplan.applications._programs import Dispatch, Resources, consumption
 from gridplan.applications._sensitivities import Network
 from gridplan.errors import ParameterError, Problem
@@ -55,29 +55,17 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What shifting has done.
+class Outcome(Applied):
+    """What shifting has done; see :class:`gridplan.applications._flexible.Applied` for `summary` and `left`.
 
     Parameters
     ----------
-    case
-        Case with the shifted loads in its profiles.
-    summary
-        By area; see :func:`gridplan.applications._flexible.summary`.
     loads
         One row an area, technology and profile of loads that can be shifted: `area`, `technology`, `profile`, `loads` (how many),
         `drawn_mwh` (what can be shifted draws) [MWh], `shifted_mwh` [MWh], `rebound_mwh` [MWh].
-    left
-        What is still outside limits, and why.
-    state
-        Power flows of `case`.
     """
 
-    case: OperatingCase
-    summary: pd.DataFrame
     loads: pd.DataFrame
-    left: pd.DataFrame
-    state: State = field(repr=False)
 
 
 class _Loads(NamedTuple):
@@ -131,7 +119,7 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
     members = members[members["shape_p"].notna()]
     if members.empty or not (settings.peak or len(before.steps)):
         return _outcome((case, before), (case, before), None, None)
-    linear = Network(case)
+    linear = Network(case, before.models)
     loads = _grouped(case, members[linear.position(members["bus"].to_numpy()) >= 0])
     resources = _resources(case, linear, loads)
     day = _dispatch.days(case.profiles.time, settings.day_start_h)
@@ -218,4 +206,4 @@ def _outcome(
         table = table[columns].reset_index(drop=True)
         if len(found.refused):
             why[""] += f"; in {len(found.refused)} days shifting was refused because the power flow was worse with it"
-    return Outcome(after[0], _flexible.summary(before, after), table, _flexible.left(*after, why), after[1])
+    return Outcome(*after, before, why, table)

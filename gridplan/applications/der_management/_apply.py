@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,8 +11,8 @@ import pandas as pd
 from gridplan import network
 from gridplan.applications import _flexible
 from gridplan.applications._case import OperatingCase
-from gridplan.applications._flexible import State
-from gridplan.applications._sensitivities import Network
+from gridplan.applications._flexible import Applied, State
+from gridplan.applications._sensitivities import Network, zones
 from gridplan.applications.der_management import _controls, _cure
 from gridplan.errors import ParameterError, Problem, suggest
 
@@ -60,31 +60,18 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What active management has done.
+class Outcome(Applied):
+    """What active management has done; see :class:`gridplan.applications._flexible.Applied` for `summary` and `left`.
 
     Parameters
     ----------
-    case
-        Case with the curtailment in its profiles.
-    summary
-        By area: see :func:`gridplan.applications._flexible.summary`.
     plants
         One row a plant that is cut or helps with reactive power: `element_id`, `name`, `bus`, `area`, `technology`,
         `available_mwh` (of the whole period) [MWh], `curtailed_mwh` [MWh], `curtailed_percent` [%], `hours` (with less than
         available) [h], `reactive_mvarh` (drawn in addition) [Mvarh].
-    left
-        What is still outside limits: `element`, `element_id`, `name`, `kind`, `hours` [h], `worst` [pu or %], `worst_time`,
-        `why`.
-    state
-        Power flows of `case`.
     """
 
-    case: OperatingCase
-    summary: pd.DataFrame
     plants: pd.DataFrame
-    left: pd.DataFrame
-    state: State = field(repr=False)
 
 
 class _Cut(NamedTuple):
@@ -138,15 +125,15 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
     steps = before.steps
     if not len(steps) or members.empty:
         return _outcome((case, before), (case, before), None)
-    linear = Network(case)
+    linear = Network(case, before.models)
     members = members[linear.position(members["bus"].to_numpy()) >= 0]
     cut = _cut(case, linear, members, steps, settings)
     after = _written(case, cut)
-    return _outcome((case, before), (after, before if after is case else _flexible.simulate(after)), cut)
+    return _outcome((case, before), (after, before if after is case else _flexible.simulate(after, before)), cut)
 
 
 def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.ndarray, settings: Settings) -> _Cut:
-    zone = _zones(case, linear)
+    zone = zones(case, linear)
     shares, drawn, settled = [], [], []
     for part in np.array_split(steps, len(steps) * len(linear.high) // _CHUNK + 1):
         given = _controls.plants(case, members, part)
@@ -165,19 +152,6 @@ def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.
         drawn.append(own * controls.drawn(cured.values)[at])
         settled.append(cured.settled)
     return _Cut(members, steps, np.hstack(shares), np.hstack(drawn), np.concatenate(settled))
-
-
-def _zones(case: OperatingCase, linear: Network) -> np.ndarray:
-    """Return number of the area of every quantity: buses, then lines by their end, then transformers each for itself."""
-    names = {name: number for number, name in enumerate(sorted(case.areas["area"].unique()))}
-    area = case.areas.set_index("bus")["area"].map(names)
-    zone = np.full(len(linear.high), -1)
-    zone[linear.position(area.index.to_numpy())] = area.to_numpy()
-    lines = case.net.line["to_bus"].map(area).fillna(-1).to_numpy(int)
-    zone[linear.buses : linear.buses + len(lines)] = len(names) + 1 + lines
-    rest = np.arange(linear.buses + len(lines), len(zone))
-    zone[rest] = 2 * len(names) + 2 + rest
-    return zone
 
 
 def _written(case: OperatingCase, cut: _Cut) -> OperatingCase:
@@ -211,8 +185,7 @@ def _outcome(before: tuple[OperatingCase, State], after: tuple[OperatingCase, St
     reasons = dict(_WHY)
     if cut is not None and not cut.settled.all():
         reasons[""] += f"; {(~cut.settled).sum()} steps did not come to rest, allow more rounds"
-    left = _flexible.left(*after, reasons)
-    return Outcome(after[0], _flexible.summary(before, after), _plants(before[0], cut), left, after[1])
+    return Outcome(*after, before, reasons, _plants(before[0], cut))
 
 
 def _plants(case: OperatingCase, cut: _Cut | None) -> pd.DataFrame:

@@ -6,18 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
-from gridplan.applications._sensitivities import Network, Rows
+from gridplan.applications._linear import Program, Span
+from gridplan.applications._sensitivities import Network, Rows, Slopes
 from gridplan.applications.der_management._controls import Controls
-from gridplan.errors import NotConverged
 
 _PENALTY = 1e4  # MW of curtailment that a violation of as much as a MW could mend is worth
-_AGREED = 1e-7  # relative change of the objective at which a step is done
+_AGREED = 1e-6  # relative change of the objective at which a step is done
 _FRESH_MW = 0.003  # change of a step's curtailment after which its sensitivities are computed anew
 _MISSES = 3  # programs in a row that cannot mend a limit before it is let go
 _HALVES = 8  # of a move after which the power flow has no solution
-_SPARE = 1e-7  # MW by which a program may miss a limit for numerical reasons
+_SPARE = 1e-6  # MW by which a program may miss a limit for numerical reasons
 
 
 class Cured(NamedTuple):
@@ -82,8 +81,7 @@ class _Steps:
         self.open = self.solved.copy()
         self.missed = np.zeros(shape, np.int8)
         self.moved, self.damping = np.zeros_like(self.values), np.ones(len(steps))
-        self.known: dict[int, np.ndarray] = {}
-        self.known_at = np.full(len(steps), np.inf)
+        self.slopes = Slopes((1, len(steps)), _FRESH_MW)
 
     def wrong(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what is below and what is above its limit; steps that are at rest without any of it are closed."""
@@ -137,18 +135,14 @@ class _Steps:
 
     def effects(self, row: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Effect of each variable on some quantities; those of steps that have hardly moved are taken from before."""
-        total = _total(self.controls, self.values)
-        fresh = np.abs(total - self.known_at) > _FRESH_MW
-        self.known_at[fresh] = total[fresh]
-        key = row * len(self.steps) + step
-        needed = fresh[step] | np.array([k not in self.known for k in key.tolist()], bool)
-        own, at = np.unique(step[needed], return_inverse=True)
-        part = self.controls.take(own)
-        state = self.voltage[:, own], self.demand[:, own] + part.power(self.values[:, own])
-        gradient = self.network.gradient(self.steps[own], state, Rows(at, row[needed]))
-        effect = part.effect(gradient, at)
-        self.known |= dict(zip(key[needed].tolist(), effect, strict=True))
-        return np.array([self.known[k] for k in key.tolist()])
+
+        def compute(needed: np.ndarray) -> np.ndarray:
+            own, at = np.unique(step[needed], return_inverse=True)
+            part = self.controls.take(own)
+            state = self.voltage[:, own], self.demand[:, own] + part.power(self.values[:, own])
+            return part.effect(self.network.gradient(self.steps[own], state, Rows(at, row[needed])), at)
+
+        return self.slopes.of(Rows(step, row), _total(self.controls, self.values)[None], compute)
 
 
 def _total(controls: Controls, values: np.ndarray) -> np.ndarray:
@@ -210,15 +204,9 @@ def _solve(variables: tuple[np.ndarray, np.ndarray], rows: tuple) -> tuple[np.nd
     size = int(useful.sum())
     matrix = sparse.csr_matrix((effect[kept], (at, col[kept])), shape=(len(room), size))
     slack = -sparse.identity(len(room), format="csr")
-    result = linprog(
-        np.r_[cost.T[useful.T], np.full(len(room), _PENALTY)],
-        A_ub=sparse.hstack([matrix, slack]).tocsr(),
-        b_ub=room,
-        bounds=np.column_stack([np.zeros(size + len(room)), np.r_[upper.T[useful.T], np.full(len(room), np.inf)]]),
-        method="highs",
-        options={"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
-    )
-    if result.x is None:
-        raise NotConverged(f"the linear program of the curtailment has no solution: {result.message}")
-    values.T[useful.T] = result.x[:size]
-    return values, result.x[size:]
+    free = np.full(len(room), np.inf)
+    variables = Span(np.zeros(size + len(room)), np.r_[upper.T[useful.T], free])
+    costs = np.r_[cost.T[useful.T], np.full(len(room), _PENALTY)]
+    found = Program(costs, variables, sparse.hstack([matrix, slack]), Span(-free, room)).solve()
+    values.T[useful.T] = found[:size]
+    return values, found[size:]

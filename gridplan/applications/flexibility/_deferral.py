@@ -37,7 +37,8 @@ class Deferral:
         One row a measure: `element`, `element_id`, `name`, `area`, `measure`, `year_without`, `year_with` (missing where it is
         not built), `capex_without_keur`, `capex_with_keur` [kEUR], `change` (avoided, deferred, the same, brought forward, new).
     years
-        By year: `year`, `capex_without_keur`, `capex_with_keur`, `capex_difference_keur` (without less with) [kEUR], not discounted.
+        By year: `year`, `capex_without_keur`, `capex_with_keur`, `capex_difference_keur` (without less
+        with) [kEUR], not discounted.
     """
 
     without: needs.Plan

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import pandas as pd
 
-from gridplan.applications import _flexible, demand, der_management, storage
+from gridplan.applications import _flexible, demand, der_management, storage, voltvar
 from gridplan.applications._case import OperatingCase
-from gridplan.applications._flexible import State
+from gridplan.applications._flexible import Applied, State
 from gridplan.errors import ParameterError, Problem, suggest
 
 APPLICATIONS = ("managed_demand", "storage", "der_management")
 """Applications of the group, in the order of their names in an option."""
 NONE = "none"
+_NETWORK = "network"
+_METRICS = ["load_mwh", "losses_mwh", "curtailed_mwh", "shifted_mwh", "stored_mwh", "peak_mw", "outside_h", "failed_h"]
 _ORDER = ("storage", "managed_demand", "der_management")
 
 
@@ -48,8 +51,8 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Joint:
-    """One option of the group.
+class Joint(Applied):
+    """One option of the group, against nothing in service; see :class:`gridplan.applications._flexible.Applied`.
 
     Parameters
     ----------
@@ -57,26 +60,32 @@ class Joint:
         Its name: the applications joined by ``+``, or ``none``.
     members
         Applications that are used, in the order in which they act: the best combination of those of the option.
-    case
-        Case with them in service.
-    objective
-        `failed_h` [h], `objective_h` (outside limits, summed over the areas) [h], `curtailed_mwh` [MWh], `peak_mw` (sum of the
-        areas' peaks) [MW]: compared in this order.
-    summary
-        By area; see :func:`gridplan.applications._flexible.summary`.
-    left
-        What is still outside limits, and why.
-    state
-        Power flows of `case`.
     """
 
     option: str
     members: tuple[str, ...]
-    case: OperatingCase
-    objective: tuple[float, float, float, float]
-    summary: pd.DataFrame
-    left: pd.DataFrame
-    state: State = field(repr=False)
+
+    @cached_property
+    def objective(self) -> tuple[float, float, float, float]:
+        """Hours without a solution and hours outside limits, summed over the areas [h], energy curtailed [MWh], and the sum of
+        the areas' peaks [MW]: compared in this order.
+        """  # noqa: D205
+        areas, total = self.summary.iloc[:-1], self.summary.iloc[-1]
+        values = (total["failed_h"], self.state.hours, total["curtailed_mwh"], areas["peak_after_mw"].sum())
+        return tuple(round(float(value), 9) for value in values)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """What the table `metrics` holds of an option.
+
+        One row an area, and last one named ``all`` for the whole network: `area`, `load_mwh` (storage included), `losses_mwh`,
+        `curtailed_mwh`, `shifted_mwh`, `stored_mwh` [MWh], `peak_mw` (load and losses less generation) [MW], `outside_h`,
+        `failed_h` [h]. Energy, losses and peak are missing if any step has no solution.
+        """
+        energy = voltvar.summary(self.case).set_index("area").rename(index={_NETWORK: _flexible.ALL})
+        table = self.summary.rename(columns={"outside_after_h": "outside_h"}).set_index("area")
+        table = table.join(energy[["load_mwh", "losses_mwh", "net_peak_mw"]]).rename(columns={"net_peak_mw": "peak_mw"})
+        return table[_METRICS].reset_index()
 
 
 def evaluate(case: OperatingCase, settings: Settings, options: Iterable[str] | None = None) -> dict[str, Joint]:
@@ -104,7 +113,7 @@ def evaluate(case: OperatingCase, settings: Settings, options: Iterable[str] | N
         raise ParameterError("evaluate", wrong)
     start = _flexible.simulate(case)
     units = settings.units if settings.units is not None else storage.sized(case, settings.flexibility, start)
-    known = {(): _joint((case, start), (case, start), (), _flexible.left(case, start, {"": "nothing is in service"}))}
+    known = {(): Joint(case, start, (case, start), {"": "nothing is in service"}, NONE, ())}
     return {name: _best(name, (case, start), known, (settings, units)) for name in names}
 
 
@@ -119,7 +128,7 @@ def _best(name: str, before: tuple[OperatingCase, State], known: dict[tuple[str,
     subsets = itertools.chain.from_iterable(itertools.combinations(own, size) for size in range(len(own) + 1))
     found = [_sequence(subset, before, known, given) for subset in subsets]
     best = min(found, key=lambda joint: (joint.objective, len(joint.members)))
-    return Joint(name, best.members, best.case, best.objective, best.summary, best.left, best.state)
+    return replace(best, option=name)
 
 
 def _sequence(
@@ -129,7 +138,7 @@ def _sequence(
     if members not in known:
         earlier = _sequence(members[:-1], before, known, given)
         after = _applied(members[-1], earlier.case, earlier.state, given)
-        known[members] = _joint(before, (after.case, after.state), members, after.left)
+        known[members] = Joint(after.case, after.state, before, after.reasons, "+".join(members), members)
     return known[members]
 
 
@@ -143,17 +152,6 @@ def _applied(
         return demand.evaluate(case, demand.Settings(settings.flexibility, settings.areas, peak=settings.peak), state)
     chosen = der_management.Settings(settings.flexibility, settings.areas, settings.rule, settings.reactive)
     return der_management.evaluate(case, chosen, state)
-
-
-def _joint(
-    before: tuple[OperatingCase, State], after: tuple[OperatingCase, State], members: tuple[str, ...], left: pd.DataFrame
-) -> Joint:
-    summary = _flexible.summary(before, after)
-    areas = summary[summary["area"] != _flexible.ALL]
-    total = summary.set_index("area").loc[_flexible.ALL]
-    values = (total["failed_h"], after[1].hours, total["curtailed_mwh"], areas["peak_after_mw"].sum())
-    objective = tuple(round(float(value), 9) for value in values)
-    return Joint("", members, after[0], objective, summary, left, after[1])
 
 
 def compare(options: Mapping[str, Joint]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandapower as pp
@@ -13,13 +13,15 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import network
 from gridplan.applications import _dispatch, _flexible
 from gridplan.applications._case import OperatingCase
-from gridplan.applications._flexible import State
+from gridplan.applications._flexible import Applied, State
 from gridplan.applications._programs import Dispatch, Resources, consumption
 from gridplan.applications._sensitivities import Network
 from gridplan.errors import ParameterError, Problem
 from gridplan.powerflow import Profiles
 
 COLUMNS = ["bus", "power_mw", "capacity_mwh", "efficiency"]
+_UNITS = ["element_id", "name", "bus", "area", "power_mw", "capacity_mwh", "efficiency"]
+_UNITS += ["drawn_mwh", "storage_losses_mwh", "cycles"]
 TECHNOLOGY = "storage"
 _WHY = {"": "power and energy of the storage in the areas covered do not reach, or it would make something else worse"}
 
@@ -69,32 +71,20 @@ def _unit_problems(units: pd.DataFrame) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What storage has done.
+class Outcome(Applied):
+    """What storage has done; see :class:`gridplan.applications._flexible.Applied` for `summary` and `left`.
 
     Parameters
     ----------
-    case
-        Case with the batteries and their powers.
-    summary
-        By area; see :func:`gridplan.applications._flexible.summary`.
     units
         One row a battery in use: `element_id`, `name`, `bus`, `area`, `power_mw` [MW], `capacity_mwh` [MWh], `efficiency` [1],
         `drawn_mwh` [MWh], `storage_losses_mwh` [MWh], `cycles` (energy drawn over capacity) [1].
     energy_mwh
         State of charge at the end of each step [MWh]: one row a step, one column a unit.
-    left
-        What is still outside limits, and why.
-    state
-        Power flows of `case`.
     """
 
-    case: OperatingCase
-    summary: pd.DataFrame
     units: pd.DataFrame
     energy_mwh: pd.DataFrame
-    left: pd.DataFrame
-    state: State = field(repr=False)
 
 
 def sized(case: OperatingCase, flexibility: pd.DataFrame, state: State | None = None) -> pd.DataFrame:
@@ -174,7 +164,7 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
     units = _units(case, settings.units, covered)
     if units.empty or not (settings.peak or len(before.steps)):
         return _outcome((case, before), (case, before), units.iloc[:0], None)
-    linear = Network(case)
+    linear = Network(case, before.models)
     dead = units[linear.position(units["bus"].to_numpy()) < 0]
     if len(dead):
         what = [Problem("units", f"{network.display_name(case.net, 'bus', bus)} has no supply") for bus in dead["bus"]]
@@ -236,31 +226,13 @@ def _written(case: OperatingCase, units: pd.DataFrame, resources: Resources, fou
 def _outcome(
     before: tuple[OperatingCase, State], after: tuple[OperatingCase, State], units: pd.DataFrame, found: Dispatch | None
 ) -> Outcome:
-    case, step_h = after[0], before[0].profiles.step_h
+    case, step_h, why = after[0], before[0].profiles.step_h, dict(_WHY)
     numbers = case.net.storage.index.difference(before[0].net.storage.index)
+    if found is None or not len(numbers):  # nothing was done
+        return Outcome(*after, before, why, pd.DataFrame(columns=_UNITS), pd.DataFrame(index=case.profiles.time))
+    drawn, given = found.x.sum(axis=1) * step_h, found.y.sum(axis=1) * step_h
     table = units.assign(element_id=numbers, name=[network.display_name(case.net, "storage", number) for number in numbers])
-    drawn = (found.x.sum(axis=1) if found is not None else np.zeros(0)) * step_h
-    given = (found.y.sum(axis=1) if found is not None else np.zeros(0)) * step_h
-    table = table.assign(drawn_mwh=drawn, storage_losses_mwh=drawn - given, cycles=drawn / table["capacity_mwh"])
-    table = table[
-        [
-            "element_id",
-            "name",
-            "bus",
-            "area",
-            "power_mw",
-            "capacity_mwh",
-            "efficiency",
-            "drawn_mwh",
-            "storage_losses_mwh",
-            "cycles",
-        ]
-    ]
-    energy = pd.DataFrame(
-        found.state.T if found is not None else np.zeros((len(case.profiles.time), 0)), index=case.profiles.time, columns=numbers
-    )
-    why = dict(_WHY)
-    if found is not None and len(found.refused):
+    table = table.assign(drawn_mwh=drawn, storage_losses_mwh=drawn - given, cycles=drawn / table["capacity_mwh"])[_UNITS]
+    if len(found.refused):
         why[""] += f"; in {len(found.refused)} days the schedule was refused because the power flow was worse with it"
-    left = _flexible.left(*after, why)
-    return Outcome(case, _flexible.summary(before, after), table, energy, left, after[1])
+    return Outcome(*after, before, why, table, pd.DataFrame(found.state.T, index=case.profiles.time, columns=numbers))
