@@ -1,18 +1,19 @@
 """The voltage group: monitoring, volt-var optimisation, smart inverters and reconfiguration, alone and together.
 
-Monitoring changes nothing by itself: with it the schedule of taps may come nearer to the limits, because voltages are known better.
-The topology of a reconfiguration is that of lowest losses over the year with nothing else in service; taps and inverters are then
-found on it. An option is operated like the best of the combinations inside it, as :func:`gridplan.applications.voltvar.score`
-judges: steps without a solution, distance from the voltage limits, then energy taken if volt-var optimisation is in service, and
-else losses (a better topology raises the voltage, and with it what loads draw; only volt-var optimisation sets out to lower that).
-So an application in service never makes the objective of the option worse than it is without.
+Monitoring changes nothing by itself: with it the schedule of taps may come nearer to the limits, because voltages are known
+better. The topology of a reconfiguration is that of lowest losses over the year with nothing else in service; taps and
+inverters are then found on it. An option is operated like the best of the combinations inside it, as
+:func:`gridplan.applications.voltvar.score` judges: steps without a solution, distance from the voltage limits, then energy
+taken if volt-var optimisation is in service, and else losses (a better topology raises the voltage, and with it what loads
+draw; only volt-var optimisation sets out to lower that). So an application in service never makes the objective of the option
+worse than it is without.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -52,9 +53,9 @@ class Settings:
     margin_pu: float = voltvar.Settings.margin_pu
     monitored_margin_pu: float = voltvar.Settings.margin_pu
     areas: tuple[str, ...] | None = None
-    inverters: Control = Control(volt_var="B", volt_watt="B")
+    inverters: Control = field(default_factory=lambda: Control(volt_var="B", volt_watt="B"))
     operations_per_day: int | None = voltvar.Settings.operations_per_day
-    switching: reconfiguration.Settings = reconfiguration.Settings(rounds=10)
+    switching: reconfiguration.Settings = field(default_factory=lambda: reconfiguration.Settings(rounds=10))
 
     def __post_init__(self) -> None:
         if self.monitored_margin_pu > self.margin_pu:
@@ -146,11 +147,11 @@ class _Found:
         """Case with exactly these applications in service."""
         key = self._key(members)
         if key not in self._cases:
-            self._cases[key] = self._made(key, members)
+            self._cases[key] = self._made(key)
         return self._cases[key]
 
     def _key(self, members: tuple[str, ...]) -> tuple[str, ...]:
-        """Combinations that act alike: monitoring only changes what taps may do, and there may be no better topology."""
+        """Return one name for combinations that act alike: monitoring only helps taps, and there may be no better topology."""
         without = set()
         if "voltvar" not in members or self.settings.monitored_margin_pu == self.settings.margin_pu:
             without.add("monitoring")
@@ -158,7 +159,7 @@ class _Found:
             without.add("reconfiguration")
         return tuple(name for name in members if name not in without)
 
-    def _made(self, key: tuple[str, ...], members: tuple[str, ...]) -> OperatingCase:
+    def _made(self, key: tuple[str, ...]) -> OperatingCase:
         if not key:
             return self.start
         place = self.topology if "reconfiguration" in key else self.start

@@ -93,7 +93,7 @@ def today(shared: Shared, study: Study) -> _Today:
 
 
 def of_restoration(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
-    """Indices and cost of interruptions, by option and area of the customers."""
+    """Return indices and cost of interruptions, by option and area of the customers."""
     case = shared.case(study, task.scenario, task.years[0], 1)
     return restored(shared, study, case, (task.options, task.areas)).assign(year=task.years[0])
 
