@@ -233,12 +233,12 @@ def _worth_line(worth: Mapping[str, float], currency: str) -> str:
 
 
 def _chance_line(chances: pd.DataFrame) -> str:
-    money = chances[chances["quantity"] == "npv_keur"]
-    both = chances[chances["quantity"] == "all"]
+    money = chances[chances["kpi"] == "npv_keur"]
+    both = chances[chances["kpi"] == "all"]
     if money.empty:
         return ""
     text = f"The plan pays in {number(money['probability_percent'].iloc[0], 0)} % of the sampled futures"
-    single = chances[~chances["quantity"].isin(["npv_keur", "all"])]
+    single = chances[~chances["kpi"].isin(["npv_keur", "all"])]
     if len(single):
         text += f"; the least certain target is met in {number(single['probability_percent'].min(), 0)} %"
     return text + (f", all together with paying in {number(both['probability_percent'].iloc[0], 0)} %." if len(single) and len(both) else ".")

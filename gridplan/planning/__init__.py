@@ -8,6 +8,7 @@ draws, or knows a benefit of its own.
 """
 
 from gridplan.planning._case import Case, case, money
+from gridplan.planning._futures import decisions, in_each_future, regret, tornado
 from gridplan.planning._kpis import contributions, kpis
 from gridplan.planning._money import (
     break_even,
@@ -17,7 +18,7 @@ from gridplan.planning._money import (
     mean_benefits,
     streams_by_year,
 )
-from gridplan.planning._plan import enablers, plan, robust_targets, terms, uncertainties
+from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import portfolio, scaled, years_of
 from gridplan.planning._replay import replayed, replayed_benefits
 from gridplan.planning._scores import alternatives, costs, criteria, screening
@@ -32,13 +33,15 @@ __all__ = [
     "contributions",
     "costs",
     "criteria",
+    "decisions",
     "declared_after",
-    "enablers",
+    "in_each_future",
     "kpis",
     "mean_benefits",
     "money",
     "plan",
     "portfolio",
+    "regret",
     "replayed",
     "replayed_benefits",
     "robust_targets",
@@ -46,6 +49,7 @@ __all__ = [
     "screening",
     "streams_by_year",
     "terms",
+    "tornado",
     "uncertainties",
     "years_of",
 ]

@@ -24,6 +24,8 @@ def _kpis() -> pd.DataFrame:
 def kpis() -> pd.DataFrame:
     """Return the KPIs that gridplan adds up over areas and groups.
 
+    Hours outside limits are not among them: two groups may end the same hour, and a sum would end it twice.
+
     Returns
     -------
     pd.DataFrame

@@ -44,9 +44,10 @@ def plan(given: Case, found: roadmap.Roadmap) -> robustness.Plan:
         projects=projects,
         service=service,
         benefits=_with_none(given.benefits),
-        kpis=_yearly(given.contributions, np.array(found.choices.years)),
-        enablers=enablers(given, found),
-        spend=spent[spent != 0].rename("spend_keur").reset_index(),
+        kpis=given.contributions,
+        enablers=robustness.enablers_of(schedule, service, given.closures),
+        spend=_spent(spent, starts),
+        dependencies=roadmap.edges(roadmap.portfolio(_of_projects(given))),
     )
 
 
@@ -56,7 +57,18 @@ def _with_none(benefits: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([benefits, none], ignore_index=True)
 
 
-def _yearly(parts: pd.DataFrame, years: np.ndarray) -> pd.DataFrame:
+def _spent(spent: pd.Series, starts: dict[str, int]) -> pd.DataFrame:
+    """Return spending by project and year, with a row of nothing for a project that costs nothing."""
+    table = spent[spent != 0].rename("spend_keur").reset_index()
+    free = [(name, start, 0.0) for name, start in starts.items() if name not in set(table["project"])]
+    return pd.concat([table, pd.DataFrame(free, columns=list(table))], ignore_index=True) if free else table
+
+
+def _of_projects(given: Case) -> dict[str, pd.DataFrame]:
+    return {name: given.tables[name] for name in ("projects", "dependencies", "exclusions") if name in given.tables}
+
+
+def yearly(parts: pd.DataFrame, years: np.ndarray) -> pd.DataFrame:
     """Return KPI parts for every year, on a straight line between the years known."""
     keys = ["area", "group", "option", "scenario"]
     names = [name for name in parts if name not in (*keys, "year")]
@@ -67,35 +79,13 @@ def _yearly(parts: pd.DataFrame, years: np.ndarray) -> pd.DataFrame:
     return frame.assign(**{name: (wide[name][known.astype(int)].to_numpy() @ weights).ravel() for name in names})
 
 
-def enablers(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
-    """Return which projects of a roadmap each option in service waits for: those that close the gaps of its applications.
-
-    Where several ways close a gap, the one that is delivered first counts.
-
-    Returns
-    -------
-    pd.DataFrame
-        `area`, `group`, `option`, `project`.
-    """
-    when = found.schedule.set_index("project")["service_year"]
-    used = found.options[found.options["option"] != NONE][["area", "group", "option"]].drop_duplicates()
-    rows = []
-    for row in used.itertuples():
-        names = needed(given.closures, row.option, row.area, when)
-        rows += [(row.area, row.group, row.option, name) for name in sorted(names)]
-    return pd.DataFrame(rows, columns=["area", "group", "option", "project"])
-
-
-def needed(closures: pd.DataFrame, option: str, area: str, when: pd.Series | None = None) -> set[str]:
-    """Return the projects that an option needs in an area: of several ways the first delivered, or else the first named."""
+def needed(closures: pd.DataFrame, option: str, area: str) -> set[str]:
+    """Return the projects that an option needs in an area; of several ways to close a gap the first named."""
     own = closures[closures["application"].isin(option.split("+")) & closures["area"].isin(["", area])]
     names: set[str] = set()
     for _, gap in own[own["way"] > 0].groupby(["application", "kind", "item", "area"], sort=False):
         ways = {number: list(way["project"]) for number, way in gap.groupby("way")}
-        if when is None:
-            names |= set(ways[min(ways)])
-        else:
-            names |= set(min(ways.values(), key=lambda way: max(float(when.get(name, np.inf)) for name in way)))
+        names |= set(ways[min(ways)])
     return names
 
 
@@ -121,11 +111,14 @@ def uncertainties(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
 
 
 def robust_targets(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
-    """Return the targets of the study within the years of a roadmap, and that it is worth its money, for `probabilities`."""
-    worth = pd.DataFrame({"quantity": ["npv_keur"], "year": [None], "sense": ["at least"], "target": [0.0]})
+    """Return the targets of the study within the years of a roadmap, and that it is worth its money, for `probabilities`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `kpi`, `year`, `sense`, `value`.
+    """
+    worth = pd.DataFrame({"kpi": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "value": [0.0]})
     table = given.tables.get("targets")
-    if table is None or table.empty:
-        return worth.astype({"year": "Int64"})
-    own = table[table["year"].between(found.choices.first_year, found.choices.last_year)]
-    named = own.rename(columns={"kpi": "quantity", "value": "target"})[list(worth)]
-    return pd.concat([worth.astype({"year": "Int64"}), named.astype({"year": "Int64"})], ignore_index=True)
+    own = worth[:0] if table is None else table[table["year"].between(found.choices.first_year, found.choices.last_year)][list(worth)]
+    return pd.concat([part.astype({"year": "Int64"}) for part in (worth, own) if len(part)], ignore_index=True)

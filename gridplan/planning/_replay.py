@@ -8,7 +8,7 @@ import pandas as pd
 from gridplan import roadmap, valuation
 from gridplan.planning._case import Case
 from gridplan.planning._kpis import contributions
-from gridplan.planning._plan import _yearly
+from gridplan.planning._plan import yearly
 
 NONE, ROADMAP, GROUP = "none", "roadmap", "all groups"
 TOLERANCE_PERCENT = 1.0
@@ -55,9 +55,9 @@ def _totals(own: pd.DataFrame, names: list[str]) -> dict[str, tuple[float, float
 
 def _predicted(given: Case, served: pd.DataFrame, scenario: str, year: int, names: list[str]) -> dict[str, float]:
     own = given.contributions[given.contributions["scenario"] == scenario]
-    yearly = _yearly(own, np.array([year]))
-    taken = served.drop(columns="year").merge(yearly, on=["area", "group", "option"], how="left")
-    rest = yearly[yearly["option"] == NONE].merge(served[["area", "group"]], how="left", indicator=True)
+    every = yearly(own, np.array([year]))
+    taken = served.drop(columns="year").merge(every, on=["area", "group", "option"], how="left")
+    rest = every[every["option"] == NONE].merge(served[["area", "group"]], how="left", indicator=True)
     outside = rest[rest["_merge"] == "left_only"]
     return {name: float(taken[name].sum() + outside[name].sum()) for name in names}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import numpy as np
 import pandas as pd
 
@@ -134,8 +132,6 @@ def screening(given: Case, found: roadmap.Roadmap, values: pd.DataFrame) -> pd.D
         Table `screening`. Mandatory spend and the platform are judged by least cost, everything else by benefits over costs; the
         platform is one bundle. Without costed alternatives a least-cost test stays open.
     """
-    with resources.files("gridplan.planning").joinpath("spend_classes.csv").open(encoding="utf-8") as file:
-        test = pd.read_csv(file).set_index("class_of_spend")["test_class"]
     cost = costs(given, found.choices.first_year, found.choices.last_year).set_index("project")["cost_keur"]
     money = values[values["criterion"].isin(list(STREAMS))].groupby("project")["value"].sum()
     classes = given.projects["class_of_spend"].replace("", "benefit") if "class_of_spend" in given.projects else "benefit"
@@ -143,7 +139,7 @@ def screening(given: Case, found: roadmap.Roadmap, values: pd.DataFrame) -> pd.D
     return pd.DataFrame(
         {
             "project": rows["project"],
-            "class_of_spend": rows["own"].map(test),
+            "class_of_spend": rows["own"],
             "need": rows["own"].map({"comply": "security law", "platform": "platform of the applications"}).fillna(""),
             "bundle": rows["own"].map({"platform": "platform"}).fillna(""),
             "meets_need": True,
