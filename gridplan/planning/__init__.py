@@ -19,7 +19,7 @@ from gridplan.planning._money import (
     stream_labels,
     streams_by_year,
 )
-from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
+from gridplan.planning._plan import bands, plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import choices, portfolio, quick, scaled, years_of
 from gridplan.planning._replay import replayed, replayed_benefits
 from gridplan.planning._scores import alternatives, costs, criteria, criterion_labels, screening
@@ -27,6 +27,7 @@ from gridplan.planning._scores import alternatives, costs, criteria, criterion_l
 __all__ = [
     "Case",
     "alternatives",
+    "bands",
     "break_even",
     "by_class",
     "case",
