@@ -106,8 +106,8 @@ class Model:
 def build(given: Portfolio, choices: Choices, *, elastic: bool = False, tight: bool = True) -> Model:
     """Turn a portfolio into arrays.
 
-    An elastic one lets projects start as late as the plan allows. One that is not tight leaves in starts and options for which the
-    limits cannot have paid: for prices of the limits, and where they may give way.
+    An elastic one lets projects start as late as the plan allows. One that is not tight leaves in starts and options for which
+    the limits cannot have paid: for prices of the limits, and where they may give way.
     """
     tight = tight and not elastic
     table = given.projects.sort_values("project", ignore_index=True)
