@@ -57,6 +57,7 @@ _ASSUMED = {
         "pf_interval_months",
         "inspection_interval_months",
         "detection_probability",
+        "customer_call_min",
     ),
     "voltage": ("monitored_stations", "station_meter_sd_percent"),
     "flexibility": (),
@@ -66,6 +67,7 @@ _NO_PHYSICS = {
     *("figures", "explorers", "report", "cli.py", "columns.csv", "scoring", "roadmap", "robustness"),
     *("gaps", "architecture", "communications", "capability", "planning"),
     *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_replay.py", "assess/_run.py"),
+    *("assess/_studies.py", "assess/_views.py"),
 }
 """Files and folders of the package that no task reads."""
 _LIBRARIES = ("pandapower", "numpy", "scipy", "numba", "highspy", "pandas")
