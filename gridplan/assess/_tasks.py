@@ -57,7 +57,6 @@ _ASSUMED = {
         "pf_interval_months",
         "inspection_interval_months",
         "detection_probability",
-        "customer_call_min",
     ),
     "voltage": ("monitored_stations", "station_meter_sd_percent"),
     "flexibility": (),
