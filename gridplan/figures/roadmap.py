@@ -76,7 +76,7 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
     )
 
 
-def short(label: str, most: int = 36) -> str:
+def short(label: str, most: int = 44) -> str:
     """Return a name that fits beside an axis; its end often says where, so the middle is left out.
 
     Examples
