@@ -42,7 +42,6 @@ class Moment:
 
 def replay(
     study: Study,
-    net: pandapowerNet | None,
     chosen: pd.DataFrame,
     *,
     scenarios: Iterable[str] | None = None,
@@ -58,8 +57,8 @@ def replay(
 
     Parameters
     ----------
-    study, net
-        The study and its network (read if not given).
+    study
+        The study; its network is read.
     chosen
         `area`, `group`, `option`, `year`, such as :attr:`gridplan.roadmap.Roadmap.options`.
     scenarios, years
@@ -80,7 +79,7 @@ def replay(
     ParameterError
         Years without options, an option of an unknown application, or a scenario or year that is unknown.
     """
-    net = network.load(study) if net is None else net
+    net = network.load(study)
     execution, settings = execution or _run.Execution(), settings or Settings()
     if years is None:
         known = set(chosen["year"].astype(int))
@@ -106,9 +105,7 @@ def _refuse(chosen: pd.DataFrame, years: set[int]) -> None:
         raise ParameterError("replay", problems)
 
 
-def _moments(
-    study: Study, chosen: pd.DataFrame, pairs: list[tuple[str, int]], every: int
-) -> dict[tuple[str, int, str], Moment]:
+def _moments(study: Study, chosen: pd.DataFrame, pairs: list[tuple[str, int]], every: int) -> dict[tuple[str, int, str], Moment]:
     """Return what is to be simulated, by scenario, year and option; the base year is the same in all scenarios."""
     work = {}
     for scenario, year in pairs:

@@ -103,7 +103,9 @@ def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: M
         A table is missing or wrong, or a price is.
     """
     valued, unplanned = _planned(metrics)
-    failed = pd.concat([part for part in (unplanned, valuation.unavailable(valued)) if len(part)] or [unplanned], ignore_index=True)
+    failed = pd.concat(
+        [part for part in (unplanned, valuation.unavailable(valued)) if len(part)] or [unplanned], ignore_index=True
+    )
     level = money(study, price_index=price_index)
     deferred = valuation.capital(study.assumptions)
     worth = valuation.benefits(

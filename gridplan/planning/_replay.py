@@ -80,7 +80,7 @@ def _reason(given: Case, served: pd.DataFrame, year: int) -> str:
     several = sorted(set(used["group"]))
     if len(several) > 1:
         said.append(f"groups act on each other ({', '.join(several)})")
-    mixed = sorted(group for group, own in served.groupby("group") if own["option"].nunique() > 1)
+    mixed = sorted(group for group, own in served.groupby("group") if len(set(own["option"])) > 1)
     if mixed:
         said.append(f"areas that share ties or a transformer have different options ({', '.join(mixed)})")
     return "; ".join(said)
@@ -137,7 +137,9 @@ def replayed_benefits(
     replayed_sum = seen.groupby(key, sort=False)["benefit_keur"].sum()
     predicted_sum = counted.groupby(key)["value_keur"].sum().reindex(replayed_sum.index, fill_value=0.0)
     table = pd.DataFrame({"predicted_keur": predicted_sum, "replayed_keur": replayed_sum}).reset_index()
-    error = 100 * (table["predicted_keur"] - table["replayed_keur"]) / table["replayed_keur"].abs().where(table["replayed_keur"] != 0)
+    error = (
+        100 * (table["predicted_keur"] - table["replayed_keur"]) / table["replayed_keur"].abs().where(table["replayed_keur"] != 0)
+    )
     reasons = {year: _reason(given, served[served["year"] == year], year) for year in years}
     because = table["year"].map(reasons).where(error.abs() > TOLERANCE_PERCENT, f"within {TOLERANCE_PERCENT:g} %")
     return table.assign(error_percent=error, reason=because.where(error.notna(), "nothing changes"))

@@ -77,12 +77,17 @@ def _shared(given: Case, scenario: str) -> pd.DataFrame:
     rows = rows[rows["year"] >= first]
     named = {stream: name for name, streams in STREAMS.items() for stream in streams}
     present = rows.assign(value=rows["benefit_keur"] * rows["year"].map(factors), criterion=rows["stream"].map(named))
-    key = ["area", "group", "option", "criterion"]
-    values = present.dropna(subset=["criterion"]).groupby(key, sort=False)["value"].sum().unstack("criterion", fill_value=0.0)
+    values = present.dropna(subset=["criterion"]).pivot_table(
+        index=["area", "group", "option"], columns="criterion", values="value", aggfunc="sum", fill_value=0.0, sort=False
+    )
     values = values.reindex(columns=list(STREAMS), fill_value=0.0).assign(total=lambda table: table.sum(axis=1))
     values, needs = _reachable(given, values)
-    long = values.rename_axis(columns="criterion").stack().rename("value").reset_index()
-    shared = scoring.attribute(long, needs, by="total") if len(long) and len(needs) else pd.DataFrame(columns=["project", "criterion", "value"])
+    long = values.reset_index().melt(["area", "group", "option"], var_name="criterion", value_name="value")
+    shared = (
+        scoring.attribute(long, needs, by="total")
+        if len(long) and len(needs)
+        else pd.DataFrame(columns=["project", "criterion", "value"])
+    )
     grid = shared[shared["criterion"] != "total"].pivot_table(index="project", columns="criterion", values="value", aggfunc="sum")
     grid = grid.reindex(index=given.projects["project"], columns=list(STREAMS)).fillna(0.0)
     return grid.rename_axis("project").reset_index().melt("project", var_name="criterion", value_name="value")
@@ -109,7 +114,10 @@ def _counted(given: Case) -> pd.DataFrame:
     classes = given.projects["cost_class"].fillna(5).astype(float) if "cost_class" in given.projects else np.full(len(gaps), 5.0)
     parts = [("enabling", gaps), ("certainty", classes)]
     return pd.concat(
-        [pd.DataFrame({"project": given.projects["project"], "criterion": name, "value": np.asarray(value)}) for name, value in parts],
+        [
+            pd.DataFrame({"project": given.projects["project"], "criterion": name, "value": np.asarray(value)})
+            for name, value in parts
+        ],
         ignore_index=True,
     )
 
