@@ -201,7 +201,7 @@ def with_metrics(tmp_path_factory) -> Path:
 
 
 def roadmap_of(folder: Path, out: Path, **more: object) -> tuple[report.Run, dict[str, pd.DataFrame]]:
-    given = {"samples": 200, "time_limit_s": 5.0, "replay_scenarios": [], **more}
+    given = {"time_limit_s": 5.0, "replay_scenarios": [], **more}
     run = report.render(ROOT / "notebooks" / "80-roadmap.ipynb", study=folder, parameters=given, out=out)
     return run, {file.stem: pd.read_csv(file) for file in run.csv}
 
