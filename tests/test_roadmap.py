@@ -149,7 +149,8 @@ class Enumerated:
             if not pd.isna(life):
                 while begun + life <= self.last:
                     begun += life
-                total += row["capex_keur"] * (begun + life - self.last - 1) / life * self.factor[self.last]
+                after = self.factor[self.last] / (1 + self.picked.discount_percent / 100)  # taken over in the year after the last
+                total += row["capex_keur"] * (begun + life - self.last - 1) / life * after
         for (area, _, year), options in self.worth.items():
             total += self.factor[year] * max(v for option, v in options if self.runs(plan, option, area, year))
         return total

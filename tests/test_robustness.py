@@ -274,7 +274,7 @@ def test_a_spending_profile_of_ones_own_is_used(plan):
 def test_what_is_left_at_the_end_counts_against_the_capital(plan):
     valued = replace(plan, projects=plan.projects.assign(residual_keur=[0.0, 0.0, 100.0, np.nan]))
     saved = robustness.evaluate(plan, TERMS).money["capex_keur"] - robustness.evaluate(valued, TERMS).money["capex_keur"]
-    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 5, rel=1e-12)
+    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 6, rel=1e-12)
 
 
 # --- Monte Carlo ---------------------------------------------------------------------------------------------------------------

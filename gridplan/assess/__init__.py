@@ -20,6 +20,7 @@ from gridplan.assess._outages import (
     reliability_today,
     with_calibration,
 )
+from gridplan.assess._replay import ROADMAP, replay
 from gridplan.assess._restoration import devices, restoration, services
 from gridplan.assess._run import COLUMNS, KEY, Execution, fleet, metrics
 from gridplan.assess._studies import cvr, known_sections, operating_case, sensor_curve
@@ -43,6 +44,7 @@ __all__ = [
     "GROUPS",
     "KEY",
     "NONE",
+    "ROADMAP",
     "Execution",
     "ReliabilityToday",
     "Settings",
@@ -74,6 +76,7 @@ __all__ = [
     "outages",
     "overlap",
     "reliability_today",
+    "replay",
     "restoration",
     "sensor_curve",
     "services",

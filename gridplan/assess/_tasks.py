@@ -52,11 +52,11 @@ _ASSUMED = {
         "remote_switches",
         "indicator_switches",
         "last_gasp_detect_min",
+        "customer_call_min",
         "meter_coverage",
         "pf_interval_months",
         "inspection_interval_months",
         "detection_probability",
-        "customer_call_min",
     ),
     "voltage": ("monitored_stations", "station_meter_sd_percent"),
     "flexibility": (),
@@ -64,9 +64,9 @@ _ASSUMED = {
 _ASSUMED[JOINT] = tuple(itertools.chain.from_iterable(_ASSUMED.values()))
 _NO_PHYSICS = {
     *("figures", "explorers", "report", "cli.py", "columns.csv", "scoring", "roadmap", "robustness"),
-    *("gaps", "architecture", "communications", "capability"),
-    *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_run.py", "assess/_studies.py"),
-    "assess/_views.py",
+    *("gaps", "architecture", "communications", "capability", "planning"),
+    *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_replay.py", "assess/_run.py"),
+    *("assess/_studies.py", "assess/_views.py"),
 }
 """Files and folders of the package that no task reads."""
 _LIBRARIES = ("pandapower", "numpy", "scipy", "numba", "highspy", "pandas")

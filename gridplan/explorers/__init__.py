@@ -8,12 +8,14 @@ from gridplan.explorers._applications import applications
 from gridplan.explorers._architecture import architecture, projects
 from gridplan.explorers._network import adoption, hosting_capacity, series, today
 from gridplan.explorers._reliability import restoration
+from gridplan.explorers._roadmap import budget, weights
 from gridplan.explorers._widgets import Explorer, choice, slider
 
 __all__ = [
     "Explorer",
     "adoption",
     "architecture",
+    "budget",
     "choice",
     "hosting_capacity",
     "projects",
@@ -21,5 +23,6 @@ __all__ = [
     "series",
     "slider",
     "today",
+    "weights",
 ]
 __all__ = ["Explorer", "adoption", "applications", "choice", "hosting_capacity", "restoration", "series", "slider", "today"]

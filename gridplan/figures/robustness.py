@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table, number
+from gridplan.figures.roadmap import short
 
 BINS = 60
 """Bars of a distribution."""
@@ -27,7 +28,7 @@ def tornado(table: pd.DataFrame, *, label: str, rows: int = 15) -> Figure:
         Uncertainties to draw; the table holds all.
     """
     shown = table[:rows][::-1]
-    names = [theme.text(name) for name in shown["uncertainty"]]
+    names = [theme.text(short(str(name), 48)) for name in shown["uncertainty"]]
     planned = float(table["result_planned"].iloc[0]) if len(table) else 0.0
     figure = go.Figure()
     for end, colour, words in (("low", theme.CATEGORIES[2], "at its low end"), ("high", theme.CATEGORIES[1], "at its high end")):

@@ -43,7 +43,7 @@ class Roadmap:
         service), `capex_keur`, `mandatory`, `score`.
     money
         One row a year: `year`, `capex_keur`, `opex_keur`, `benefit_keur`, `net_keur`, `discounted_net_keur`, `cumulative_keur`
-        (discounted, residual value in the last year).
+        (discounted; the residual value, discounted from the year after the last one, stands in the last year).
     spend
         One row a limit and year: `year`, `kind` (capex, opex, staff), `fund` (or skill), `used`, `allowed` [kEUR or full-time
         equivalents]; without a limit `allowed` is missing.

@@ -55,7 +55,7 @@ def evaluate(plan: Plan, terms: Terms, uncertain: pd.DataFrame | None = None, dr
     Benefits are those of the options in service; a late project keeps its successors waiting once their slack is used up, moves
     their spending, running costs and delivery, and an option comes into service when the last of its projects is there (in parts
     of years; until then the option before it stays). Its own delay does not move a project's spending. Capital counts in full,
-    less what is left at the end of the horizon where the plan says so (as money of its last year).
+    less what is left at the end of the horizon where the plan says so (as money of the year after).
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _costs(
     for project, spent in _spending(plan):
         value = (spent["spend_keur"].to_numpy() * terms.present(spent["year"])).sum()
         moved = (1.0 + terms.discount_rate) ** -starts[project]
-        left = residual[project] * terms.present(years[-1])
+        left = residual[project] * terms.present(years[-1] + 1)
         capex = capex + (value * moved - left) * effects.factor("capex", project)
         share = np.clip(years[:, None] + 1 - delivered[project], 0.0, 1.0)
         running = terms.present(years) @ share * own.at[project, "opex_keur_per_yr"]
