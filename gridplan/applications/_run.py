@@ -140,7 +140,7 @@ class Models:
         self.options = options
         alike = like is not None and like.options == options and _same_matrix(net, like._net)
         self.full = _model.redriven(like.full, net, profiles) if alike else _model.build(net, profiles, options)
-        self._net, self._profiles = net, profiles
+        self._net, self._profiles, self._like = net, profiles, like if alike else None
         self._known: dict[Positions, _model.Model] = {}
         self._taps: dict[int, dict[int, np.ndarray]] = {}
         self._banks: dict[tuple[tuple[str, int], int], np.ndarray | None] = {}
@@ -151,7 +151,7 @@ class Models:
         if not moved:
             return self.full
         if moved not in self._known:
-            self._known[moved] = self._exchanged(moved)
+            self._known[moved] = self._exchanged(moved) if self._like is None else self._driven(self._like.at(moved))
         return self._known[moved]
 
     def _position(self, control: str, number: int) -> int:
@@ -177,6 +177,13 @@ class Models:
         if exchanged is None:
             return self._build(moved)
         return replace(full, grid=exchanged, meters=full.meters._replace(branch_y=branch_y))
+
+    def _driven(self, moved: _model.Model) -> _model.Model:
+        """Model of the other case at some positions, with the demand of this one."""
+        own = self.full
+        if not np.array_equal(moved.meters.bus, own.meters.bus):  # pandapower orders the buses otherwise at these positions
+            return _model.redriven(moved, self._net, self._profiles)
+        return replace(moved, demand=own.demand, driven=own.driven)
 
     def _build(self, moved: Positions) -> _model.Model:
         return _model.build(moved_net(self._net, moved), self._profiles, self.options)

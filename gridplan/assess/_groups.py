@@ -156,7 +156,7 @@ def of_voltage(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Energy, losses, peak and violations, by option and area."""
     case = shared.case(study, task.scenario, task.years[0], task.every)
     found = voltages(shared, study, case, (task.options, task.areas))
-    return _measured({name: joint.case for name, joint in found.items()}, case).assign(year=task.years[0])
+    return _measured(found, case).assign(year=task.years[0])
 
 
 def voltages(
@@ -171,14 +171,17 @@ def voltages(
     return voltage.evaluate(case, settings, options)
 
 
-def _measured(cases: Mapping[str, OperatingCase], start: OperatingCase) -> pd.DataFrame:
+def _measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
-    different = {id(case): case for case in cases.values()}
-    known = {key: measure(case) for key, case in different.items()}
+    different = {id(joint.case): joint for joint in options.values()}
+    known = {
+        key: measure(joint.case, _flexible.simulate(joint.case, models=joint.models), joint.series)
+        for key, joint in different.items()
+    }
     available = _generated(start)
     rows = []
-    for name, case in cases.items():
-        table = known[id(case)]
+    for name, joint in options.items():
+        case, table = joint.case, known[id(joint.case)]
         switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
         cut = available.reindex(table["area"]).to_numpy(float) - _generated(case).reindex(table["area"]).to_numpy(float)
         cut = np.where(np.abs(cut) < 1e-9, 0.0, cut)
@@ -278,7 +281,7 @@ def of_all(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     moved = flexible(study, start, ((full["flexibility"],), task.areas))[full["flexibility"]]
     found = voltages(shared, study, moved.case, ((_options.NONE, full["voltage"]), task.areas))
     case = found[full["voltage"]].case
-    table = _measured({task.options[0]: case}, start)
+    table = _measured({task.options[0]: found[full["voltage"]]}, start)
     own = moved.summary.set_index("area")[["shifted_mwh", "stored_mwh"]]
     scale = HOURS / (len(start.profiles.time) * start.profiles.step_h)
     table = table.join(own * scale, on="area")

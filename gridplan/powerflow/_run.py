@@ -279,9 +279,12 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
     )
     block = options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)), 16, 128))
     how = (block, options.tolerance_pu, options.max_iterations)
+    given = (model.grid, model.demand, model.meters, shapes, out)
+    if options.threads == 1:
+        _kernel.solve(*given, (0, steps, *how))
+        return out
     ends = np.linspace(0, steps, options.threads + 1).astype(int).tolist()
     with ThreadPoolExecutor(options.threads) as pool:  # the kernel lets go of the interpreter; every thread has its own steps
-        given = (model.grid, model.demand, model.meters, shapes, out)
         parts = [pool.submit(_kernel.solve, *given, (*span, *how)) for span in pairwise(ends)]
     for part in parts:
         part.result()
