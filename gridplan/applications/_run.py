@@ -173,7 +173,7 @@ class Models:
                 if change is None:
                     return self._build(moved)
                 matrix.data += change
-        exchanged = _refactored(grid, matrix)
+        exchanged = _model.refactored(grid, matrix)
         if exchanged is None:
             return self._build(moved)
         return replace(full, grid=exchanged, meters=full.meters._replace(branch_y=branch_y))
@@ -210,7 +210,7 @@ class Models:
     def _tap_admittances(self, number: int) -> dict[int, np.ndarray]:
         """Yff, Yft, Ytf, Ytt of a transformer by tap position."""
         if number not in self._taps:
-            self._taps[number] = tap_admittances(self._net, number, self.options)
+            self._taps[number] = _model.tap_admittances(self._net, number, self.options)
         return self._taps[number]
 
 
@@ -218,47 +218,6 @@ def _same_matrix(one: pandapowerNet, other: pandapowerNet) -> bool:
     """Whether two networks share all tables but those of generation and storage, and those of results."""
     tables = {name for name, table in one.items() if isinstance(table, pd.DataFrame) and not name.startswith(("res_", "_"))}
     return all(name in other and one[name] is other[name] for name in tables - {"sgen", "storage"})
-
-
-def tap_admittances(net: pandapowerNet, number: int, options: powerflow.Options) -> dict[int, np.ndarray]:
-    """Yff, Yft, Ytf, Ytt [pu] of a transformer by tap position: one copy of it for each, side by side between its two buses."""
-    row = net.trafo.loc[[number]]
-    low, high = int(row["tap_min"].iloc[0]), int(row["tap_max"].iloc[0])
-    positions = np.arange(low, high + 1)
-    copies = pd.concat([row] * len(positions), ignore_index=True).assign(tap_pos=positions, in_service=True)
-    small = {
-        key: value.iloc[:0].copy() if isinstance(value, pd.DataFrame) and "bus" in value else value for key, value in net.items()
-    }
-    small |= {name: net[name].iloc[:0] for name in ("line", "trafo3w", "impedance", "switch", "dcline") if name in net}
-    small["bus"] = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]].assign(in_service=True)
-    alone = pandapowerNet(small | {"trafo": copies})
-    pp.create_ext_grid(alone, row["hv_bus"].iloc[0])
-    admittances = _model._branch_admittance(_model._template(alone, options))
-    return dict(zip(positions.tolist(), admittances, strict=True))
-
-
-def _refactored(grid: _kernel.Grid, matrix: sparse.csr_matrix) -> _kernel.Grid | None:
-    """Grid with other values in the same places; None if the factors would need another order."""
-    n = grid.unknown
-    try:
-        factors = splu(
-            sparse.csc_matrix(matrix[:n, :n]), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-    except RuntimeError:
-        return None
-    natural = np.arange(n)
-    if not (np.array_equal(factors.perm_c, natural) and np.array_equal(factors.perm_r, natural)):
-        return None
-    lower, upper, diagonal = _model._factors(factors)
-    no_load = factors.solve(-(matrix[:n, n:] @ grid.start[n:]))
-    start = np.r_[no_load, grid.start[n:]]
-    triangles = {}
-    for name, part in (("l", lower), ("u", upper)):
-        pointers, rows = _model._compressed(part)
-        triangles |= {f"{name}_ptr": pointers, f"{name}_row": rows}
-        triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
-    values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
-    return grid._replace(**triangles, **values)
 
 
 def moved_net(net: pandapowerNet, positions: Positions) -> pandapowerNet:

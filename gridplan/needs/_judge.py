@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,8 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import network, powerflow
 from gridplan.needs import _actions, _tree
 from gridplan.needs._actions import Action, Choice
-from gridplan.powerflow import Limits, Options, Profiles
+from gridplan.needs._matrix import Matrices
+from gridplan.powerflow import Limits, Options, Profiles, _kernel, _run
 
 RATED = ("line", "trafo", "trafo3w")
 VOLTAGE_UNIT, LOADING_UNIT = 0.01, 10.0  # 1 % of voltage weighs as much as 10 % of loading
@@ -25,8 +26,8 @@ class State:
 
     Parameters
     ----------
-    net
-        The network with the measures.
+    actions, start, choice
+        Measures, the network without them, and what may be built.
     voltage
         Complex voltages [pu]; (steps, buses).
     loading
@@ -37,7 +38,9 @@ class State:
         Steps without a solution.
     """
 
-    net: pandapowerNet
+    actions: tuple[Action, ...]
+    start: pandapowerNet
+    choice: Choice
     voltage: pd.DataFrame
     loading: pd.DataFrame
     low: np.ndarray
@@ -45,6 +48,11 @@ class State:
     over: np.ndarray
     failed: int
     _behind: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def net(self) -> pandapowerNet:
+        """Network with the measures."""
+        return _actions.apply(self.start, self.actions, self.choice)
 
     @cached_property
     def tree(self) -> _tree.Tree:
@@ -164,9 +172,21 @@ class Year:
             self._verified[actions] = self._whole(actions)
         return self._verified[actions]
 
+    @cached_property
+    def matrices(self) -> Matrices:
+        """Models of the network with any measures."""
+        return Matrices(self.net, self.profiles, self.choice, replace(self.options, angles=True))
+
+    @cached_property
+    def shapes(self) -> np.ndarray:
+        """Shapes of the profiles, (shapes, steps)."""
+        return _run._by_shape(self.profiles.shapes)
+
     def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
-        net = _actions.apply(self.net, actions, self.choice)
-        result = powerflow.run(net, self.profiles, keep="statistics", limits=self.limits, options=self.options)
+        model = self.matrices.at(actions)
+        model = replace(model, meters=model.meters._replace(angles=False))
+        options = replace(self.options, angles=False)
+        result = _run.outcome(model, self.profiles.time, self.shapes, ("statistics", self.limits, options))
         table = powerflow.violations(result)
         solved = table[~table["kind"].isin(["no solution", "no supply", "no rating"])]
         found = pd.Series(self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))).value_counts().index
@@ -176,26 +196,25 @@ class Year:
         return table
 
     def _solve(self, actions: tuple[Action, ...]) -> State:
-        net = _actions.apply(self.net, actions, self.choice)
-        time = pd.date_range("2000-01-01", periods=len(self.critical), freq="h")  # any: the steps need not follow each other
-        shapes = self.profiles.shapes.iloc[self.critical].set_axis(time, axis=0)
-        options = Options(trafo_model=self.options.trafo_model, angles=True)
-        result = powerflow.run(net, Profiles(time, shapes, self.profiles.elements), options=options)
-        angle = np.radians(result.va_degree.to_numpy(float))
-        size = result.vm_pu.to_numpy(float)
-        tables = {element: getattr(result, f"{element}_loading_percent") for element in RATED}
-        loading = pd.concat({e: t for e, t in tables.items() if t.shape[1]}, axis=1) if any(len(net[e]) for e in RATED) else None
-        loading = pd.DataFrame(index=time) if loading is None else loading
-        loading = loading.loc[:, ~np.isinf(loading.to_numpy(float)).any(axis=0)].astype(float)
+        model, options = self.matrices.at(actions), replace(self.options, angles=True)
+        readings = _run._solve(model, np.ascontiguousarray(self.shapes[:, self.critical]), options)
+        _run._blank(model, readings)
+        size, names = readings.vm.T.astype(float), [(e, int(i)) for e in RATED for i in model.elements[e]]
+        columns = pd.MultiIndex.from_tuples(names, names=["element", "element_id"])
+        loading = pd.DataFrame(readings.loading.T.astype(float), columns=columns if names else None)
+        loading = loading.loc[:, ~np.isinf(loading.to_numpy()).any(axis=0)]
         limit = [self._limit(element) for element, _ in loading.columns]
+        voltage = size * np.exp(1j * np.radians(readings.va.T.astype(float)))
         return State(
-            net=net,
-            voltage=pd.DataFrame(size * np.exp(1j * angle), index=time, columns=result.vm_pu.columns),
+            actions=actions,
+            start=self.net,
+            choice=self.choice,
+            voltage=pd.DataFrame(voltage, columns=model.elements["bus"]),
             loading=loading,
             low=low(size, self.limits),
             high=high(size, self.limits),
             over=np.nan_to_num(np.maximum(loading.to_numpy() - np.array(limit), 0.0)) / LOADING_UNIT,
-            failed=int((~result.converged).sum()),
+            failed=int((readings.method == _kernel.FAILED).sum()),
         )
 
     def _limit(self, element: str) -> float:

@@ -232,6 +232,17 @@ def run(
     _check_elements(net, profiles)
     model = build(net, profiles, options)
     time, shapes = (_STATIC_TIME, np.zeros((0, 1))) if profiles is None else (profiles.time, _by_shape(profiles.shapes))
+    return outcome(model, time, shapes, (keep, limits, options))
+
+
+def outcome(
+    model: Model,
+    time: pd.DatetimeIndex,
+    shapes: np.ndarray,
+    how: tuple[Literal["all", "statistics"], Limits | None, Options],
+) -> PowerFlow:
+    """Power flows of a model that is built, see :func:`run`; `shapes` (shapes, steps)."""
+    keep, limits, options = how
     if keep == "all":
         readings = _solve(model, shapes, options)
         _blank(model, readings)
