@@ -8,11 +8,9 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase

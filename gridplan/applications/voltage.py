@@ -153,7 +153,7 @@ class _Found:
         return self._scores[key]
 
     def _simulated(self, key: tuple[str, ...]) -> Series:
-        """What a combination takes by area and step."""
+        """Simulate a combination, once."""
         if key not in self._series:
             case = self.case(key)
             self._series[key] = series(case, self._shared(case))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -236,15 +237,26 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
     """Cost of the conventional plan up to each year, by option and area."""
     years, done = sorted(found), {}
     options = list(found[years[0]])
-    plans: dict[tuple[int, ...], needs.Plan] = {}
+    plans: dict[tuple[int, ...], needs.Plan | None] = {}
     for option in options:
-        key = tuple(id(found[year][option].case) for year in years)
+        # Until something is outside its limits nothing is built, and no plan needs to look.
+        joints = list(itertools.dropwhile(lambda pair: _sound(pair[1]), ((year, found[year][option]) for year in years)))
+        key = tuple(id(joint.case) for _, joint in joints)
         if key not in plans:
-            cases = {year: found[year][option].case for year in years}
-            plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=_SEARCH)
+            cases = {year: joint.case for year, joint in joints}
+            limits = found[years[0]][option].case.limits
+            plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=_SEARCH) if cases else None
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
+
+
+def _sound(joint: flexibility.Joint) -> bool:
+    """Whether every step has a solution inside the limits, and every element is supplied and rated."""
+    result = joint.state.result
+    loadings = (getattr(result, f"{name}_loading_percent").to_numpy() for name in ("line", "trafo", "trafo3w"))
+    known = np.isfinite(result.vm_pu.to_numpy()).all() and all(np.isfinite(table).all() for table in loadings)
+    return bool(known and not joint.state.outside.to_numpy().any())
 
 
 def _load_shares(case: OperatingCase) -> pd.Series:
@@ -253,9 +265,12 @@ def _load_shares(case: OperatingCase) -> pd.Series:
     return load / load.sum() if load.sum() > 0 else load * 0 + 1 / len(load)
 
 
-def _cost(plans: Mapping[str, needs.Plan], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
+def _cost(plans: Mapping[str, needs.Plan | None], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
     """Cumulated cost of the cheapest plan of an option and of those inside it, which it can be operated like."""
     inside = [name for name in plans if set(_options.members(name)) <= set(_options.members(option))]
+    if any(plans[name] is None for name in inside):
+        rows = [pd.DataFrame({"area": weights.index, "reinforcement_keur": 0.0, "year": year}) for year in years]
+        return pd.concat(rows, ignore_index=True).assign(option=option)
     plan = min((plans[name] for name in inside), key=lambda one: (len(one.left), one.total_keur))
     rows = []
     for year in years:

@@ -48,6 +48,8 @@ class State:
     over: np.ndarray
     failed: int
     _behind: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _ends: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False)
+    _outside: dict[tuple[str, int], float] = field(default_factory=dict, repr=False)
 
     @cached_property
     def net(self) -> pandapowerNet:
@@ -84,6 +86,23 @@ class State:
         if key not in self._behind:
             self._behind[key] = np.array([self.position[bus] for bus in self.tree.below.get(key, ())], dtype=int)
         return self._behind[key]
+
+    def outside(self, element: str, element_id: int) -> float:
+        """Excess of the voltages behind an element."""
+        key = (element, element_id)
+        if key not in self._outside:
+            at = self.behind(element, element_id)
+            self._outside[key] = self.low[:, at].sum() + self.high[:, at].sum()
+        return self._outside[key]
+
+    def ends(self, line: int) -> tuple[int, int]:
+        """Upper and lower bus of a line."""
+        if line not in self._ends:
+            table = self.net.line
+            ends = int(table.at[line, "from_bus"]), int(table.at[line, "to_bus"])
+            behind = self.tree.below.get(("line", line), frozenset())
+            self._ends[line] = ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
+        return self._ends[line]
 
     @cached_property
     def size(self) -> np.ndarray:
@@ -251,8 +270,8 @@ def estimate(state: State, action: Action, built: Action | None, year: Year) -> 
     if not len(at):
         return float(relief)
     size = state.size[:, at] + shift[:, None]
-    gain = state.low[:, at].sum() + state.high[:, at].sum() - low(size, year.limits).sum() - high(size, year.limits).sum()
-    return float(gain + relief)
+    left = low(size, year.limits).sum() + high(size, year.limits).sum()
+    return float(state.outside(action.element, action.element_id) - left + relief)
 
 
 def _shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray | None, float]:
@@ -278,7 +297,7 @@ _CONDUCTORS = (_actions.PARALLEL, _actions.REPLACED)
 def _line_shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray, float]:
     impedance, before = _circuits(year, action.element_id, built)
     new_impedance, after = _circuits(year, action.element_id, action)
-    upper, lower = _ends(state, action.element_id)
+    upper, lower = state.ends(action.element_id)
     start, end = (state.at(bus) for bus in (upper, lower))
     shift = np.abs(start - (start - end) * new_impedance / impedance) - np.abs(end)
     share, rating = before[0]
@@ -296,7 +315,7 @@ def _line_shift(state: State, action: Action, built: Action | None, year: Year) 
 
 def _feeder_shift(state: State, action: Action, year: Year) -> tuple[np.ndarray, float]:
     """Voltage if what flows through the opened line comes over the new one; relief of the lines that it came through."""
-    upper, lower = _ends(state, action.element_id)
+    upper, lower = state.ends(action.element_id)
     start, end, bar = (state.at(bus) for bus in (upper, lower, action.start))
     row, data = year.net.line.loc[action.element_id], year.choice.by_name[action.measure]
     old = complex(row["r_ohm_per_km"], row["x_ohm_per_km"]) / row["parallel"] * row["length_km"]
@@ -326,14 +345,6 @@ def _computed_circuits(year: Year, line: int, action: Action | None) -> tuple[co
     if action.kind == _actions.REPLACED:
         return new, [(1.0, new_rating)]
     return old * new / (old + new), [(abs(new / (old + new)), rating), (abs(old / (old + new)), new_rating)]
-
-
-def _ends(state: State, line: int) -> tuple[int, int]:
-    """Upper and lower bus of a line."""
-    line_table = state.net.line
-    ends = int(line_table.at[line, "from_bus"]), int(line_table.at[line, "to_bus"])
-    behind = state.tree.below.get(("line", line), frozenset())
-    return ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
 
 
 def describe(net: pandapowerNet, key: tuple[str, int, str], value: float) -> str:

@@ -27,12 +27,24 @@ _NEW_LINE = (_actions.PARALLEL, _actions.FEEDER)
 
 @dataclass(frozen=True, eq=False)
 class _Base:
-    """A network as pandapower builds it; admittances of its transformers by position."""
+    """A network as pandapower builds it; admittances of its transformers by position; lines that may be built."""
 
     net: pandapowerNet
     model: Model
     options: Options
     taps: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
+    known: dict[Action, Any] = field(default_factory=dict)
+
+    def spots(self, ends: tuple[int, int]) -> np.ndarray | None:
+        """Places of a branch between two nodes among the values of the matrix; None if it has none."""
+        grid, found = self.model.grid, []
+        for i, j in product(ends, ends):
+            row = grid.y_col[grid.y_ptr[i] : grid.y_ptr[i + 1]]
+            at = int(np.searchsorted(row, j))
+            if at == len(row) or row[at] != j:
+                return None
+            found.append(grid.y_ptr[i] + at)
+        return np.array(found)
 
 
 @dataclass(eq=False)
@@ -95,18 +107,18 @@ def _exchanged(base: _Base, actions: list[tuple[Action, int]], choice: Choice) -
     grid = base.model.grid
     if grid.newton_only:
         return None
-    matrix = sparse.csr_matrix((grid.y.copy(), grid.y_col, grid.y_ptr), shape=(grid.start.size,) * 2)
     branches = _Branches(base)
     for action, number in actions:
         done = True
         if action.kind == _actions.TAP:
-            branches.set_tap(action, matrix)
+            branches.set_tap(action)
         elif action.kind == _actions.REPLACED:
-            branches.replace_line(action, choice.by_name[action.measure], matrix)
+            branches.replace_line(action, choice.by_name[action.measure])
         elif action.kind == _actions.PARALLEL:
-            done = branches.add_line(action, number, choice.by_name[action.measure], matrix)
+            done = branches.add_line(action, number, choice.by_name[action.measure])
         if not done:
             return None
+    matrix = sparse.csr_matrix((branches.data, grid.y_col, grid.y_ptr), shape=(grid.start.size,) * 2)
     exchanged = _model.refactored(grid, matrix)
     if exchanged is None:
         return None
@@ -119,46 +131,59 @@ class _Branches:
 
     def __init__(self, base: _Base) -> None:
         meters = base.model.meters
-        self.base, self.y = base, meters.branch_y.copy()
+        self.base, self.y, self.data = base, meters.branch_y.copy(), base.model.grid.y.copy()
         self.scale = np.column_stack([meters.scale_from, meters.scale_to])
         self.added: list[tuple[int, int, int, np.ndarray, float]] = []
 
-    def set_tap(self, action: Action, matrix: sparse.csr_matrix) -> None:
+    def set_tap(self, action: Action) -> None:
         """Exchange the admittances of a transformer."""
         base, number = self.base, action.element_id
         if number not in base.taps:
             base.taps[number] = _model.tap_admittances(base.net, number, base.options)
         row = len(base.model.elements["line"]) + base.model.elements["trafo"].get_loc(number)
-        self._exchange(row, base.taps[number][int(action.setting)], matrix)
+        self._exchange(row, base.taps[number][int(action.setting)])
 
-    def replace_line(self, action: Action, data: dict[str, Any], matrix: sparse.csr_matrix) -> None:
+    def replace_line(self, action: Action, data: dict[str, Any]) -> None:
         """Exchange the conductor of a line."""
-        line, row = self.base.net.line.loc[action.element_id], self.base.model.elements["line"].get_loc(action.element_id)
-        ratings = [float(part["max_i_ka"]) * count for part, count in ((line, line["parallel"]), (data, action.setting))]
-        leakage = float(line["g_us_per_km"]) if "g_us_per_km" in line else 0.0
-        self._exchange(row, _line_admittances(self.base.net, action, data, leakage), matrix)
-        own = slice(*self.base.model.meters.row_ptr[row : row + 2])
-        self.scale[own] *= ratings[0] / ratings[1]
+        base = self.base
+        row = base.model.elements["line"].get_loc(action.element_id)
+        if action not in base.known:
+            line = base.net.line.loc[action.element_id]
+            ratings = [float(part["max_i_ka"]) * count for part, count in ((line, line["parallel"]), (data, action.setting))]
+            leakage = float(line["g_us_per_km"]) if "g_us_per_km" in line else 0.0
+            base.known[action] = _line_admittances(base.net, action, data, leakage), ratings[0] / ratings[1]
+        values, change = base.known[action]
+        self._exchange(row, values)
+        self.scale[slice(*base.model.meters.row_ptr[row : row + 2])] *= change
 
-    def _exchange(self, row: int, values: np.ndarray, matrix: sparse.csr_matrix) -> None:
+    def _exchange(self, row: int, values: np.ndarray) -> None:
         meters = self.base.model.meters
         for m in range(meters.row_ptr[row], meters.row_ptr[row + 1]):
-            ends = meters.branch_from[m], meters.branch_to[m]
-            _add(matrix, ends, values - self.y[m])
+            self.data[self.base.spots((meters.branch_from[m], meters.branch_to[m]))] += values - self.y[m]
             self.y[m] = values
 
-    def add_line(self, action: Action, number: int, data: dict[str, Any], matrix: sparse.csr_matrix) -> bool:
+    def add_line(self, action: Action, number: int, data: dict[str, Any]) -> bool:
         """Build a line beside another one; False where the other one does not join the two buses."""
+        if action not in self.base.known:
+            self.base.known[action] = self._beside(action, data)
+        if self.base.known[action] is None:
+            return False
+        ends, spots, values, scale = self.base.known[action]
+        self.data[spots] += values
+        self.added.append((number, *ends, values, scale))
+        return True
+
+    def _beside(self, action: Action, data: dict[str, Any]) -> tuple | None:
+        """Nodes, places in the matrix, admittances and loading per current of a line beside another one."""
         net, model = self.base.net, self.base.model
         buses = net.line.loc[action.element_id, ["from_bus", "to_bus"]].astype(int)
         ends = tuple(int(at) for at in model.meters.bus[net.bus.index.get_indexer(buses)])
-        if min(ends) < 0 or ends[0] == ends[1] or not _present(matrix, ends):
-            return False
-        values = _line_admittances(net, action, data, 0.0)
-        _add(matrix, ends, values)
+        spots = None if min(ends) < 0 or ends[0] == ends[1] else self.base.spots(ends)
+        if spots is None:
+            return None
         amps = model.base_mva / np.sqrt(3) / float(net.bus.at[buses.iloc[0], "vn_kv"])
-        self.added.append((number, *ends, values, 100.0 * amps / (float(data["max_i_ka"]) * action.setting)))
-        return True
+        scale = 100.0 * amps / (float(data["max_i_ka"]) * action.setting)
+        return ends, spots, _line_admittances(net, action, data, 0.0), scale
 
     def model(self, grid: Any, fed: list[int]) -> Model:
         """Model with the lines added after the others; those of new sections get the numbers `fed`."""
@@ -192,14 +217,3 @@ def _line_admittances(net: pandapowerNet, action: Action, data: dict[str, Any], 
     series = count * base / (complex(float(data["r_ohm_per_km"]), float(data["x_ohm_per_km"])) * km)
     charging = complex(leakage * 1e-6, 2 * np.pi * net.f_hz * float(data["c_nf_per_km"]) * 1e-9) * base * km * count
     return np.array([series + charging / 2, -series, -series, series + charging / 2])
-
-
-def _add(matrix: sparse.csr_matrix, ends: tuple[int, int], values: np.ndarray) -> None:
-    for (i, j), value in zip(product(ends, ends), values, strict=True):
-        matrix[i, j] += value
-
-
-def _present(matrix: sparse.csr_matrix, ends: tuple[int, int]) -> bool:
-    """Whether the matrix has a place for a branch between two nodes."""
-    i, j = ends
-    return bool((matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]] == j).any())

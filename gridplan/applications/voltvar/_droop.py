@@ -23,7 +23,7 @@ _AGREED_PU = 1e-7  # difference between the two at which a plant has settled
 
 
 class Plants(NamedTuple):
-    """Node of each plant, rated power and power available [MW], and most reactive power [Mvar] (rows, steps); base power [MVA]."""
+    """By plant: node, rated power, power available [MW] and most reactive power [Mvar] (rows, steps); base power [MVA]."""
 
     node: np.ndarray
     rated: np.ndarray
@@ -76,18 +76,18 @@ def _look(plants, block, seen, gap):
 
 
 @njit(**_COMPILED)
-def _agree(model, plants, curves, first, block, seen, how):
+def _agree(model, given, first, block, seen, how):
     """Iterate a block; returns which steps have settled."""
-    (grid, demand), (tolerance, most) = model, how
+    (grid, demand), (plants, curves), (tolerance, most) = model, given, how
     steps, rows = block.change.size, plants.node.size
-    given, gap, before = np.empty((2, rows, steps)), np.zeros(steps), np.empty(steps)
+    static, gap, before = np.empty((2, rows, steps)), np.zeros(steps), np.empty(steps)
     settled = np.zeros(steps, np.bool_)
     for row in range(rows):
-        given[0, row] = block.p[plants.node[row]]
-        given[1, row] = block.q[plants.node[row]]
+        static[0, row] = block.p[plants.node[row]]
+        static[1, row] = block.q[plants.node[row]]
     for round_ in range(most):
         before[:] = block.change
-        _act(plants, curves, first, given, block, seen)
+        _act(plants, curves, first, static, block, seen)
         _kernel._forward(grid, demand, block)
         _kernel._backward(grid, block)
         _look(plants, block, seen, gap)
@@ -110,12 +110,16 @@ def _solve(model, shapes, plants, curves, out, how):
         block = _kernel._block(grid, last - first)
         _kernel._inject(demand, shapes, first, block)
         own = np.ones((plants.node.size, last - first))
-        settled[first:last] = _agree((grid, demand), plants, curves, first, block, own, (tolerance, most))
+        settled[first:last] = _agree((grid, demand), (plants, curves), first, block, own, (tolerance, most))
         seen[:, first:last] = own
 
 
 def settle(
-    model: Model, shapes: np.ndarray, plants: tuple[np.ndarray, np.ndarray, np.ndarray], control: Control, options: powerflow.Options
+    model: Model,
+    shapes: np.ndarray,
+    plants: tuple[np.ndarray, np.ndarray, np.ndarray],
+    control: Control,
+    options: powerflow.Options,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Voltages that plants on curves see [pu], (rows, steps), and whether each step has settled, (steps,).
 
