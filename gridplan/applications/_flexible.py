@@ -206,7 +206,7 @@ class State:
         return float(self.outside.to_numpy().sum() * self.result.step_h)
 
 
-def simulate(case: OperatingCase, like: State | None = None) -> State:
+def simulate(case: OperatingCase, like: State | None = None, models: runs.Models | None = None) -> State:
     """Power flows of a case, and where and when it is outside its limits.
 
     Parameters
@@ -215,8 +215,10 @@ def simulate(case: OperatingCase, like: State | None = None) -> State:
         Case.
     like
         State of a case that differs in generation, storage and profiles only, so that the network is not built again.
+    models
+        Models of the network and profiles of the case, if they are known.
     """
-    models = runs.Models(case.net, case.profiles, powerflow.Options(), like=None if like is None else like.models)
+    models = models or runs.Models(case.net, case.profiles, powerflow.Options(), like=None if like is None else like.models)
     result, limits = runs.run(case, models=models), case.limits
     outside = pd.DataFrame(False, index=case.profiles.time, columns=[*sorted(case.areas["area"].unique()), ALL])
     area = case.areas.set_index("bus")["area"]
@@ -232,9 +234,10 @@ def simulate(case: OperatingCase, like: State | None = None) -> State:
 
 def _add(outside: pd.DataFrame, wrong: np.ndarray, areas: pd.Series) -> None:
     """Put what is wrong with each element into the column of its area."""
-    for at in np.flatnonzero(wrong.any(axis=0)):
-        name = areas.iloc[at]
-        outside[ALL if pd.isna(name) else name] |= wrong[:, at]
+    found = np.flatnonzero(wrong.any(axis=0))
+    names = areas.iloc[found].fillna(ALL).to_numpy()
+    for name in dict.fromkeys(names):
+        outside[name] |= wrong[:, found[names == name]].any(axis=1)
 
 
 def _add_transformers(outside: pd.DataFrame, case: OperatingCase, result: powerflow.PowerFlow) -> None:

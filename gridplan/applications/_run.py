@@ -8,11 +8,9 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-import pandapower as pp
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -140,7 +138,7 @@ class Models:
         self.options = options
         alike = like is not None and like.options == options and _same_matrix(net, like._net)
         self.full = _model.redriven(like.full, net, profiles) if alike else _model.build(net, profiles, options)
-        self._net, self._profiles = net, profiles
+        self._net, self._profiles, self._like = net, profiles, like if alike else None
         self._known: dict[Positions, _model.Model] = {}
         self._taps: dict[int, dict[int, np.ndarray]] = {}
         self._banks: dict[tuple[tuple[str, int], int], np.ndarray | None] = {}
@@ -151,7 +149,7 @@ class Models:
         if not moved:
             return self.full
         if moved not in self._known:
-            self._known[moved] = self._exchanged(moved)
+            self._known[moved] = self._exchanged(moved) if self._like is None else self._driven(self._like.at(moved))
         return self._known[moved]
 
     def _position(self, control: str, number: int) -> int:
@@ -173,10 +171,17 @@ class Models:
                 if change is None:
                     return self._build(moved)
                 matrix.data += change
-        exchanged = _refactored(grid, matrix)
+        exchanged = _model.refactored(grid, matrix)
         if exchanged is None:
             return self._build(moved)
         return replace(full, grid=exchanged, meters=full.meters._replace(branch_y=branch_y))
+
+    def _driven(self, moved: _model.Model) -> _model.Model:
+        """Model of the other case at some positions, with the demand of this one."""
+        own = self.full
+        if not np.array_equal(moved.meters.bus, own.meters.bus):  # pandapower orders the buses otherwise at these positions
+            return _model.redriven(moved, self._net, self._profiles)
+        return replace(moved, demand=own.demand, driven=own.driven)
 
     def _build(self, moved: Positions) -> _model.Model:
         return _model.build(moved_net(self._net, moved), self._profiles, self.options)
@@ -203,7 +208,7 @@ class Models:
     def _tap_admittances(self, number: int) -> dict[int, np.ndarray]:
         """Yff, Yft, Ytf, Ytt of a transformer by tap position."""
         if number not in self._taps:
-            self._taps[number] = tap_admittances(self._net, number, self.options)
+            self._taps[number] = _model.tap_admittances(self._net, number, self.options)
         return self._taps[number]
 
 
@@ -211,47 +216,6 @@ def _same_matrix(one: pandapowerNet, other: pandapowerNet) -> bool:
     """Whether two networks share all tables but those of generation and storage, and those of results."""
     tables = {name for name, table in one.items() if isinstance(table, pd.DataFrame) and not name.startswith(("res_", "_"))}
     return all(name in other and one[name] is other[name] for name in tables - {"sgen", "storage"})
-
-
-def tap_admittances(net: pandapowerNet, number: int, options: powerflow.Options) -> dict[int, np.ndarray]:
-    """Yff, Yft, Ytf, Ytt [pu] of a transformer by tap position: one copy of it for each, side by side between its two buses."""
-    row = net.trafo.loc[[number]]
-    low, high = int(row["tap_min"].iloc[0]), int(row["tap_max"].iloc[0])
-    positions = np.arange(low, high + 1)
-    copies = pd.concat([row] * len(positions), ignore_index=True).assign(tap_pos=positions, in_service=True)
-    small = {
-        key: value.iloc[:0].copy() if isinstance(value, pd.DataFrame) and "bus" in value else value for key, value in net.items()
-    }
-    small |= {name: net[name].iloc[:0] for name in ("line", "trafo3w", "impedance", "switch", "dcline") if name in net}
-    small["bus"] = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]].assign(in_service=True)
-    alone = pandapowerNet(small | {"trafo": copies})
-    pp.create_ext_grid(alone, row["hv_bus"].iloc[0])
-    admittances = _model._branch_admittance(_model._template(alone, options))
-    return dict(zip(positions.tolist(), admittances, strict=True))
-
-
-def _refactored(grid: _kernel.Grid, matrix: sparse.csr_matrix) -> _kernel.Grid | None:
-    """Grid with other values in the same places; None if the factors would need another order."""
-    n = grid.unknown
-    try:
-        factors = splu(
-            sparse.csc_matrix(matrix[:n, :n]), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-    except RuntimeError:
-        return None
-    natural = np.arange(n)
-    if not (np.array_equal(factors.perm_c, natural) and np.array_equal(factors.perm_r, natural)):
-        return None
-    lower, upper, diagonal = _model._factors(factors)
-    no_load = factors.solve(-(matrix[:n, n:] @ grid.start[n:]))
-    start = np.r_[no_load, grid.start[n:]]
-    triangles = {}
-    for name, part in (("l", lower), ("u", upper)):
-        pointers, rows = _model._compressed(part)
-        triangles |= {f"{name}_ptr": pointers, f"{name}_row": rows}
-        triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
-    values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
-    return grid._replace(**triangles, **values)
 
 
 def moved_net(net: pandapowerNet, positions: Positions) -> pandapowerNet:

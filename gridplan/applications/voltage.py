@@ -21,6 +21,8 @@ from gridplan import powerflow
 from gridplan.applications import reconfiguration, voltvar
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models
+from gridplan.applications.voltvar._apply import judged
+from gridplan.applications.voltvar._summary import Series, series
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.hosting import Control
 
@@ -77,12 +79,16 @@ class Voltage:
         Case with them in service.
     score
         Objective of the group; see :func:`gridplan.applications.voltvar.score`.
+    models, series
+        Admittances of its network, and what was simulated by area and step, for whoever goes on with the case.
     """
 
     option: str
     members: tuple[str, ...]
     case: OperatingCase
     score: tuple[int, int, float]
+    models: Models = field(repr=False)
+    series: Series = field(repr=False)
 
 
 def evaluate(case: OperatingCase, settings: Settings | None = None, options: Iterable[str] | None = None) -> dict[str, Voltage]:
@@ -125,23 +131,33 @@ class _Found:
         self.settings, self.start = settings, case
         self._cases: dict[tuple, OperatingCase] = {}
         self._scores: dict[tuple, tuple[int, int, float]] = {}
+        self._series: dict[tuple, Series] = {}
         self._schedules: dict[tuple, tuple[voltvar.Schedule, ...]] = {}
-        self._models: dict[int, tuple[OperatingCase, Models]] = {}
+        self._first: dict[int, Models] = {}
+        self._models: dict[tuple[int, int], tuple[OperatingCase, Models]] = {}
 
     def best(self, name: str, members: tuple[str, ...]) -> Voltage:
         """Best combination of some applications, the smallest of equals."""
         objective = "energy" if "voltvar" in members else "losses"
         candidates = [(self.score(part, objective), part) for part in _subsets(members)]
         score, inside = min(candidates, key=lambda pair: (pair[0], len(pair[1])))
-        return Voltage(name, inside, self.case(inside), score)
+        case = self.case(inside)
+        return Voltage(name, inside, case, score, self._shared(case), self._simulated(self._key(inside)))
 
     def score(self, members: tuple[str, ...], objective: Literal["energy", "losses"]) -> tuple[int, int, float]:
         """Objective of a combination, all areas covered counted."""
         key = (self._key(members), objective)
         if key not in self._scores:
-            case = self.case(members)
-            self._scores[key] = voltvar.score(case, replace(self._of(members), objective=objective), self._shared(case))
+            found = self._simulated(key[0])
+            self._scores[key] = judged(found, self.case(members), replace(self._of(members), objective=objective))
         return self._scores[key]
+
+    def _simulated(self, key: tuple[str, ...]) -> Series:
+        """Simulate a combination, once."""
+        if key not in self._series:
+            case = self.case(key)
+            self._series[key] = series(case, self._shared(case))
+        return self._series[key]
 
     def case(self, members: tuple[str, ...]) -> OperatingCase:
         """Case with exactly these applications in service."""
@@ -169,7 +185,8 @@ class _Found:
             place = replace(place, schedule=self._scheduled(powers)["monitoring" in key].case.schedule)
         if "smart_inverters" not in key:
             return place
-        return voltvar.inverters(place, self.settings.inverters, areas=self.settings.areas).case
+        covered, models = self.settings.areas, self._shared(place)
+        return voltvar.inverters(place, self.settings.inverters, areas=covered, models=models).case
 
     def _scheduled(self, powers: tuple[str, ...]) -> tuple[voltvar.Schedule, ...]:
         """Schedules at the powers of a combination, with the margins without and with monitoring."""
@@ -190,8 +207,10 @@ class _Found:
         return voltvar.Settings(areas=own.areas, margin_pu=margin, operations_per_day=own.operations_per_day)
 
     def _shared(self, case: OperatingCase) -> Models:
-        """Admittances of a network and its profiles, kept for the cases that differ in their schedule only."""
-        key = (id(case.net), id(case.profiles))
+        """Admittances of a network and its profiles; networks that differ in their generation only share them."""
+        key, switches = (id(case.net), id(case.profiles)), id(case.net.switch)
         if key not in self._models:
-            self._models[key] = (case, Models(case.net, case.profiles, powerflow.Options()))
+            like = self._first.get(switches)
+            self._models[key] = (case, Models(case.net, case.profiles, powerflow.Options(), like=like))
+            self._first.setdefault(switches, self._models[key][1])
         return self._models[key][1]

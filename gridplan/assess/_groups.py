@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -156,7 +157,7 @@ def of_voltage(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Energy, losses, peak and violations, by option and area."""
     case = shared.case(study, task.scenario, task.years[0], task.every)
     found = voltages(shared, study, case, (task.options, task.areas))
-    return _measured({name: joint.case for name, joint in found.items()}, case).assign(year=task.years[0])
+    return _measured(found, case).assign(year=task.years[0])
 
 
 def voltages(
@@ -171,14 +172,17 @@ def voltages(
     return voltage.evaluate(case, settings, options)
 
 
-def _measured(cases: Mapping[str, OperatingCase], start: OperatingCase) -> pd.DataFrame:
+def _measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
-    different = {id(case): case for case in cases.values()}
-    known = {key: measure(case) for key, case in different.items()}
+    different = {id(joint.case): joint for joint in options.values()}
+    known = {
+        key: measure(joint.case, _flexible.simulate(joint.case, models=joint.models), joint.series)
+        for key, joint in different.items()
+    }
     available = _generated(start)
     rows = []
-    for name, case in cases.items():
-        table = known[id(case)]
+    for name, joint in options.items():
+        case, table = joint.case, known[id(joint.case)]
         switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
         cut = available.reindex(table["area"]).to_numpy(float) - _generated(case).reindex(table["area"]).to_numpy(float)
         cut = np.where(np.abs(cut) < 1e-9, 0.0, cut)
@@ -233,15 +237,26 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
     """Cost of the conventional plan up to each year, by option and area."""
     years, done = sorted(found), {}
     options = list(found[years[0]])
-    plans: dict[tuple[int, ...], needs.Plan] = {}
+    plans: dict[tuple[int, ...], needs.Plan | None] = {}
     for option in options:
-        key = tuple(id(found[year][option].case) for year in years)
+        # Until something is outside its limits nothing is built, and no plan needs to look.
+        joints = list(itertools.dropwhile(lambda pair: _sound(pair[1]), ((year, found[year][option]) for year in years)))
+        key = tuple(id(joint.case) for _, joint in joints)
         if key not in plans:
-            cases = {year: found[year][option].case for year in years}
-            plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=_SEARCH)
+            cases = {year: joint.case for year, joint in joints}
+            limits = found[years[0]][option].case.limits
+            plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=_SEARCH) if cases else None
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
+
+
+def _sound(joint: flexibility.Joint) -> bool:
+    """Whether every step has a solution inside the limits, and every element is supplied and rated."""
+    result = joint.state.result
+    loadings = (getattr(result, f"{name}_loading_percent").to_numpy() for name in ("line", "trafo", "trafo3w"))
+    known = np.isfinite(result.vm_pu.to_numpy()).all() and all(np.isfinite(table).all() for table in loadings)
+    return bool(known and not joint.state.outside.to_numpy().any())
 
 
 def _load_shares(case: OperatingCase) -> pd.Series:
@@ -250,9 +265,12 @@ def _load_shares(case: OperatingCase) -> pd.Series:
     return load / load.sum() if load.sum() > 0 else load * 0 + 1 / len(load)
 
 
-def _cost(plans: Mapping[str, needs.Plan], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
+def _cost(plans: Mapping[str, needs.Plan | None], option: str, years: list[int], weights: pd.Series) -> pd.DataFrame:
     """Cumulated cost of the cheapest plan of an option and of those inside it, which it can be operated like."""
     inside = [name for name in plans if set(_options.members(name)) <= set(_options.members(option))]
+    if any(plans[name] is None for name in inside):
+        rows = [pd.DataFrame({"area": weights.index, "reinforcement_keur": 0.0, "year": year}) for year in years]
+        return pd.concat(rows, ignore_index=True).assign(option=option)
     plan = min((plans[name] for name in inside), key=lambda one: (len(one.left), one.total_keur))
     rows = []
     for year in years:
@@ -278,7 +296,7 @@ def of_all(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     moved = flexible(study, start, ((full["flexibility"],), task.areas))[full["flexibility"]]
     found = voltages(shared, study, moved.case, ((_options.NONE, full["voltage"]), task.areas))
     case = found[full["voltage"]].case
-    table = _measured({task.options[0]: case}, start)
+    table = _measured({task.options[0]: found[full["voltage"]]}, start)
     own = moved.summary.set_index("area")[["shifted_mwh", "stored_mwh"]]
     scale = HOURS / (len(start.profiles.time) * start.profiles.step_h)
     table = table.join(own * scale, on="area")

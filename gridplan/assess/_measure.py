@@ -8,13 +8,14 @@ import pandas as pd
 from gridplan.applications import OperatingCase, _flexible
 from gridplan.applications._flexible import State
 from gridplan.applications.voltvar import _summary
+from gridplan.applications.voltvar._summary import Series
 
 HOURS = 8760.0
 #: Columns that :func:`measure` gives besides the area.
 COLUMNS = ("load_mwh", "generation_mwh", "losses_mwh", "peak_mw", "outside_h", "failed_h", "operations")
 
 
-def measure(case: OperatingCase, state: State | None = None) -> pd.DataFrame:
+def measure(case: OperatingCase, state: State | None = None, found: Series | None = None) -> pd.DataFrame:
     """Energy, peak, losses, hours outside limits and operations of each area over the steps of a case.
 
     Energies, hours and operations are those of a year of 8 760 h: a sample of the steps stands for the steps left out.
@@ -25,6 +26,8 @@ def measure(case: OperatingCase, state: State | None = None) -> pd.DataFrame:
         Case; loads with constant-current and constant-impedance parts count at the voltages found.
     state
         Its power flows, if they are known.
+    found
+        Its sums by area and step, if they are known.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def measure(case: OperatingCase, state: State | None = None) -> pd.DataFrame:
         areas fed [1/yr]. Steps without a solution count as failed and as outside; with any, energies and peak are missing.
     """
     state = state or _flexible.simulate(case)
-    found = _summary.series(case, state.models)
+    found = found or _summary.series(case, state.models)
     per_step = HOURS / len(case.profiles.time)
     names = list(found.names[:-1])
     load = found.net_mw + found.generation_mw

@@ -85,14 +85,37 @@ class Choice:
 def apply(net: pandapowerNet, actions: Iterable[Action], choice: Choice) -> pandapowerNet:
     """Return the network after some measures, in their order; `net` is not changed."""
     after = pandapowerNet({key: value.copy() if key in _CHANGED else value for key, value in net.items()})
+    waiting: list[Action] = []  # parallel lines, which are built together: one by one takes long
     for action in actions:
-        _APPLY[action.kind](after, action, choice.by_name[action.measure])
+        if action.kind in {FEEDER, REGULATOR}:
+            waiting = _built(after, waiting, choice)
+        if action.kind == PARALLEL:
+            waiting.append(action)
+        else:
+            _APPLY[action.kind](after, action, choice.by_name[action.measure])
+    _built(after, waiting, choice)
     return after
 
 
-def _parallel(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
-    line = net.line.loc[action.element_id]
-    _new_line(net, action, data, (int(line["from_bus"]), int(line["to_bus"])))
+def _built(net: pandapowerNet, actions: list[Action], choice: Choice) -> list[Action]:
+    """Build parallel lines; nothing waits any more."""
+    if actions:
+        data = [choice.by_name[action.measure] for action in actions]
+        beside = net.line.loc[[action.element_id for action in actions], ["from_bus", "to_bus"]].astype(int)
+        numbers = ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka")
+        electrical = {name: [float(row[name]) for row in data] for name in numbers}
+        pp.create_lines_from_parameters(
+            net,
+            beside["from_bus"].tolist(),
+            beside["to_bus"].tolist(),
+            [action.length_km for action in actions],
+            **electrical,
+            name=[f"{action.kind}: {action.planned}" for action in actions],
+            std_type=[action.measure for action in actions],
+            type=["cs" if row["kind"] == "cable" else "ol" for row in data],
+            parallel=[int(action.setting) for action in actions],
+        )
+    return []
 
 
 def _new_line(net: pandapowerNet, action: Action, data: dict[str, Any], ends: tuple[int, int]) -> None:
@@ -159,7 +182,6 @@ def _regulator(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None
 
 
 _APPLY = {
-    PARALLEL: _parallel,
     REPLACED: _replace,
     FEEDER: _feeder,
     TAP: _tap,

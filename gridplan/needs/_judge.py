@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,8 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import network, powerflow
 from gridplan.needs import _actions, _tree
 from gridplan.needs._actions import Action, Choice
-from gridplan.powerflow import Limits, Options, Profiles
+from gridplan.needs._matrix import Matrices
+from gridplan.powerflow import Limits, Options, Profiles, _kernel, _run
 
 RATED = ("line", "trafo", "trafo3w")
 VOLTAGE_UNIT, LOADING_UNIT = 0.01, 10.0  # 1 % of voltage weighs as much as 10 % of loading
@@ -25,8 +26,8 @@ class State:
 
     Parameters
     ----------
-    net
-        The network with the measures.
+    actions, start, choice
+        Measures, the network without them, and what may be built.
     voltage
         Complex voltages [pu]; (steps, buses).
     loading
@@ -37,7 +38,9 @@ class State:
         Steps without a solution.
     """
 
-    net: pandapowerNet
+    actions: tuple[Action, ...]
+    start: pandapowerNet
+    choice: Choice
     voltage: pd.DataFrame
     loading: pd.DataFrame
     low: np.ndarray
@@ -45,6 +48,13 @@ class State:
     over: np.ndarray
     failed: int
     _behind: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _ends: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False)
+    _outside: dict[tuple[str, int], float] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def net(self) -> pandapowerNet:
+        """Network with the measures."""
+        return _actions.apply(self.start, self.actions, self.choice)
 
     @cached_property
     def tree(self) -> _tree.Tree:
@@ -76,6 +86,23 @@ class State:
         if key not in self._behind:
             self._behind[key] = np.array([self.position[bus] for bus in self.tree.below.get(key, ())], dtype=int)
         return self._behind[key]
+
+    def outside(self, element: str, element_id: int) -> float:
+        """Excess of the voltages behind an element."""
+        key = (element, element_id)
+        if key not in self._outside:
+            at = self.behind(element, element_id)
+            self._outside[key] = self.low[:, at].sum() + self.high[:, at].sum()
+        return self._outside[key]
+
+    def ends(self, line: int) -> tuple[int, int]:
+        """Upper and lower bus of a line."""
+        if line not in self._ends:
+            table = self.net.line
+            ends = int(table.at[line, "from_bus"]), int(table.at[line, "to_bus"])
+            behind = self.tree.below.get(("line", line), frozenset())
+            self._ends[line] = ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
+        return self._ends[line]
 
     @cached_property
     def size(self) -> np.ndarray:
@@ -164,9 +191,21 @@ class Year:
             self._verified[actions] = self._whole(actions)
         return self._verified[actions]
 
+    @cached_property
+    def matrices(self) -> Matrices:
+        """Models of the network with any measures."""
+        return Matrices(self.net, self.profiles, self.choice, replace(self.options, angles=True))
+
+    @cached_property
+    def shapes(self) -> np.ndarray:
+        """Shapes of the profiles, (shapes, steps)."""
+        return _run._by_shape(self.profiles.shapes)
+
     def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
-        net = _actions.apply(self.net, actions, self.choice)
-        result = powerflow.run(net, self.profiles, keep="statistics", limits=self.limits, options=self.options)
+        model = self.matrices.at(actions)
+        model = replace(model, meters=model.meters._replace(angles=False))
+        options = replace(self.options, angles=False)
+        result = _run.outcome(model, self.profiles.time, self.shapes, ("statistics", self.limits, options))
         table = powerflow.violations(result)
         solved = table[~table["kind"].isin(["no solution", "no supply", "no rating"])]
         found = pd.Series(self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))).value_counts().index
@@ -176,26 +215,25 @@ class Year:
         return table
 
     def _solve(self, actions: tuple[Action, ...]) -> State:
-        net = _actions.apply(self.net, actions, self.choice)
-        time = pd.date_range("2000-01-01", periods=len(self.critical), freq="h")  # any: the steps need not follow each other
-        shapes = self.profiles.shapes.iloc[self.critical].set_axis(time, axis=0)
-        options = Options(trafo_model=self.options.trafo_model, angles=True)
-        result = powerflow.run(net, Profiles(time, shapes, self.profiles.elements), options=options)
-        angle = np.radians(result.va_degree.to_numpy(float))
-        size = result.vm_pu.to_numpy(float)
-        tables = {element: getattr(result, f"{element}_loading_percent") for element in RATED}
-        loading = pd.concat({e: t for e, t in tables.items() if t.shape[1]}, axis=1) if any(len(net[e]) for e in RATED) else None
-        loading = pd.DataFrame(index=time) if loading is None else loading
-        loading = loading.loc[:, ~np.isinf(loading.to_numpy(float)).any(axis=0)].astype(float)
+        model, options = self.matrices.at(actions), replace(self.options, angles=True)
+        readings = _run._solve(model, np.ascontiguousarray(self.shapes[:, self.critical]), options)
+        _run._blank(model, readings)
+        size, names = readings.vm.T.astype(float), [(e, int(i)) for e in RATED for i in model.elements[e]]
+        columns = pd.MultiIndex.from_tuples(names, names=["element", "element_id"])
+        loading = pd.DataFrame(readings.loading.T.astype(float), columns=columns if names else None)
+        loading = loading.loc[:, ~np.isinf(loading.to_numpy()).any(axis=0)]
         limit = [self._limit(element) for element, _ in loading.columns]
+        voltage = size * np.exp(1j * np.radians(readings.va.T.astype(float)))
         return State(
-            net=net,
-            voltage=pd.DataFrame(size * np.exp(1j * angle), index=time, columns=result.vm_pu.columns),
+            actions=actions,
+            start=self.net,
+            choice=self.choice,
+            voltage=pd.DataFrame(voltage, columns=model.elements["bus"]),
             loading=loading,
             low=low(size, self.limits),
             high=high(size, self.limits),
             over=np.nan_to_num(np.maximum(loading.to_numpy() - np.array(limit), 0.0)) / LOADING_UNIT,
-            failed=int((~result.converged).sum()),
+            failed=int((readings.method == _kernel.FAILED).sum()),
         )
 
     def _limit(self, element: str) -> float:
@@ -232,8 +270,8 @@ def estimate(state: State, action: Action, built: Action | None, year: Year) -> 
     if not len(at):
         return float(relief)
     size = state.size[:, at] + shift[:, None]
-    gain = state.low[:, at].sum() + state.high[:, at].sum() - low(size, year.limits).sum() - high(size, year.limits).sum()
-    return float(gain + relief)
+    left = low(size, year.limits).sum() + high(size, year.limits).sum()
+    return float(state.outside(action.element, action.element_id) - left + relief)
 
 
 def _shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray | None, float]:
@@ -259,7 +297,7 @@ _CONDUCTORS = (_actions.PARALLEL, _actions.REPLACED)
 def _line_shift(state: State, action: Action, built: Action | None, year: Year) -> tuple[np.ndarray, float]:
     impedance, before = _circuits(year, action.element_id, built)
     new_impedance, after = _circuits(year, action.element_id, action)
-    upper, lower = _ends(state, action.element_id)
+    upper, lower = state.ends(action.element_id)
     start, end = (state.at(bus) for bus in (upper, lower))
     shift = np.abs(start - (start - end) * new_impedance / impedance) - np.abs(end)
     share, rating = before[0]
@@ -277,7 +315,7 @@ def _line_shift(state: State, action: Action, built: Action | None, year: Year) 
 
 def _feeder_shift(state: State, action: Action, year: Year) -> tuple[np.ndarray, float]:
     """Voltage if what flows through the opened line comes over the new one; relief of the lines that it came through."""
-    upper, lower = _ends(state, action.element_id)
+    upper, lower = state.ends(action.element_id)
     start, end, bar = (state.at(bus) for bus in (upper, lower, action.start))
     row, data = year.net.line.loc[action.element_id], year.choice.by_name[action.measure]
     old = complex(row["r_ohm_per_km"], row["x_ohm_per_km"]) / row["parallel"] * row["length_km"]
@@ -307,14 +345,6 @@ def _computed_circuits(year: Year, line: int, action: Action | None) -> tuple[co
     if action.kind == _actions.REPLACED:
         return new, [(1.0, new_rating)]
     return old * new / (old + new), [(abs(new / (old + new)), rating), (abs(old / (old + new)), new_rating)]
-
-
-def _ends(state: State, line: int) -> tuple[int, int]:
-    """Upper and lower bus of a line."""
-    line_table = state.net.line
-    ends = int(line_table.at[line, "from_bus"]), int(line_table.at[line, "to_bus"])
-    behind = state.tree.below.get(("line", line), frozenset())
-    return ends[::-1] if ends[0] in behind and ends[1] not in behind else ends
 
 
 def describe(net: pandapowerNet, key: tuple[str, int, str], value: float) -> str:

@@ -441,3 +441,44 @@ def _rating(template: pandapowerNet, element: str) -> np.ndarray:
         )
     nothing = np.zeros(len(table))
     return np.vstack([np.column_stack(pair) for pair in ((high, nothing), (nothing, middle), (nothing, low))])
+
+
+def tap_admittances(net: pandapowerNet, number: int, options: Options) -> dict[int, np.ndarray]:
+    """Yff, Yft, Ytf, Ytt [pu] of a transformer by tap position: one copy of it for each, side by side between its two buses."""
+    row = net.trafo.loc[[number]]
+    low, high = int(row["tap_min"].iloc[0]), int(row["tap_max"].iloc[0])
+    positions = np.arange(low, high + 1)
+    copies = pd.concat([row] * len(positions), ignore_index=True).assign(tap_pos=positions, in_service=True)
+    small = {
+        key: value.iloc[:0].copy() if isinstance(value, pd.DataFrame) and "bus" in value else value for key, value in net.items()
+    }
+    small |= {name: net[name].iloc[:0] for name in ("line", "trafo3w", "impedance", "switch", "dcline") if name in net}
+    small["bus"] = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]].assign(in_service=True)
+    alone = pandapowerNet(small | {"trafo": copies})
+    pp.create_ext_grid(alone, row["hv_bus"].iloc[0])
+    admittances = _branch_admittance(_template(alone, options))
+    return dict(zip(positions.tolist(), admittances, strict=True))
+
+
+def refactored(grid: Grid, matrix: sparse.csr_matrix) -> Grid | None:
+    """Grid with other values in the same places; None if the factors would need another order."""
+    n = grid.unknown
+    try:
+        factors = splu(
+            sparse.csc_matrix(matrix[:n, :n]), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        )
+    except RuntimeError:
+        return None
+    natural = np.arange(n)
+    if not (np.array_equal(factors.perm_c, natural) and np.array_equal(factors.perm_r, natural)):
+        return None
+    lower, upper, diagonal = _factors(factors)
+    no_load = factors.solve(-(matrix[:n, n:] @ grid.start[n:]))
+    start = np.r_[no_load, grid.start[n:]]
+    triangles = {}
+    for name, part in (("l", lower), ("u", upper)):
+        pointers, rows = _compressed(part)
+        triangles |= {f"{name}_ptr": pointers, f"{name}_row": rows}
+        triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
+    values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
+    return grid._replace(**triangles, **values)

@@ -232,6 +232,17 @@ def run(
     _check_elements(net, profiles)
     model = build(net, profiles, options)
     time, shapes = (_STATIC_TIME, np.zeros((0, 1))) if profiles is None else (profiles.time, _by_shape(profiles.shapes))
+    return outcome(model, time, shapes, (keep, limits, options))
+
+
+def outcome(
+    model: Model,
+    time: pd.DatetimeIndex,
+    shapes: np.ndarray,
+    how: tuple[Literal["all", "statistics"], Limits | None, Options],
+) -> PowerFlow:
+    """Power flows of a model that is built, see :func:`run`; `shapes` (shapes, steps)."""
+    keep, limits, options = how
     if keep == "all":
         readings = _solve(model, shapes, options)
         _blank(model, readings)
@@ -279,9 +290,12 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
     )
     block = options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)), 16, 128))
     how = (block, options.tolerance_pu, options.max_iterations)
+    given = (model.grid, model.demand, model.meters, shapes, out)
+    if options.threads == 1:
+        _kernel.solve(*given, (0, steps, *how))
+        return out
     ends = np.linspace(0, steps, options.threads + 1).astype(int).tolist()
     with ThreadPoolExecutor(options.threads) as pool:  # the kernel lets go of the interpreter; every thread has its own steps
-        given = (model.grid, model.demand, model.meters, shapes, out)
         parts = [pool.submit(_kernel.solve, *given, (*span, *how)) for span in pairwise(ends)]
     for part in parts:
         part.result()

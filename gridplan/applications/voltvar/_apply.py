@@ -12,7 +12,7 @@ from gridplan.applications._run import Models
 from gridplan.applications.voltvar._inverters import inverters
 from gridplan.applications.voltvar._optimise import optimise
 from gridplan.applications.voltvar._settings import Settings
-from gridplan.applications.voltvar._summary import series
+from gridplan.applications.voltvar._summary import Series, series
 
 Option = tuple[str, ...]
 
@@ -92,7 +92,12 @@ def score(case: OperatingCase, settings: Settings, models: Models | None = None)
         [1e-6 pu]; and the objective over the covered areas and what no area holds: energy taken less energy generated [MWh] (so
         that curtailed energy counts), losses [MWh], or highest power [MW].
     """
-    found, limits = series(case, models), case.limits
+    return judged(series(case, models), case, settings)
+
+
+def judged(found: Series, case: OperatingCase, settings: Settings) -> tuple[int, int, float]:
+    """Judge a simulated case, see :func:`score`."""
+    limits = case.limits
     covered = settings.covers(case.areas["area"])
     counted = np.array([name in covered for name in found.names[:-1]] + [True])
     failed = np.isnan(found.net_mw).any(axis=0)

@@ -12,6 +12,7 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import hosting, powerflow
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models, check_schedule, distinct
+from gridplan.applications.voltvar import _droop
 from gridplan.applications.voltvar._settings import Settings
 from gridplan.hosting import _batch
 from gridplan.powerflow import Profiles, _run
@@ -36,7 +37,13 @@ class Inverters:
     unsettled: pd.DatetimeIndex
 
 
-def inverters(case: OperatingCase, control: hosting.Control | None = None, *, areas: Iterable[str] | None = None) -> Inverters:
+def inverters(
+    case: OperatingCase,
+    control: hosting.Control | None = None,
+    *,
+    areas: Iterable[str] | None = None,
+    models: Models | None = None,
+) -> Inverters:
     """Let the static generators of some areas follow volt-var and volt-watt curves in every step.
 
     The rated power of a generator is its highest power over the profiles. The powers are those at which the curves and the
@@ -50,6 +57,8 @@ def inverters(case: OperatingCase, control: hosting.Control | None = None, *, ar
         Curves; None: volt-var and volt-watt of IEEE 1547-2018, category B, see :func:`gridplan.hosting.curves`.
     areas
         Areas whose generators take part; None: all.
+    models
+        Models of the network of the case or of one that differs in generation only, so that it is not built again.
 
     Returns
     -------
@@ -75,7 +84,7 @@ def inverters(case: OperatingCase, control: hosting.Control | None = None, *, ar
     base, shape = rows["base_mw"].sum().to_numpy(), _shape(case.profiles, rows["shape"].first().to_numpy())
     top = shape.max(axis=1)
     unit = shape / np.where(top > 0, top, 1.0)[:, None]
-    p, q, unsettled = _follow(case, control, (rows["bus"].first().to_numpy(int), base * top, unit), plants)
+    p, q, unsettled = _follow((case, models), control, (rows["bus"].first().to_numpy(int), base * top, unit), plants)
     available = base[:, None] * shape
     after = _written(case, plants, (p, q, base, available))
     return Inverters(after, _curtailed(plants, available, p, case.profiles.step_h), case.profiles.time[unsettled])
@@ -101,23 +110,18 @@ def _shape(profiles: Profiles, columns: np.ndarray) -> np.ndarray:
 
 
 def _follow(
-    case: OperatingCase, control: hosting.Control, rows: tuple[np.ndarray, np.ndarray, np.ndarray], plants: pd.DataFrame
+    given: tuple[OperatingCase, Models | None],
+    control: hosting.Control,
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+    plants: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Active power and absorbed reactive power of each row in each step, and whether the step did not settle."""
-    bus, rated, unit = rows
+    (bus, rated, unit), (case, like) = rows, given
     net = _silenced(case.net, plants["element_id"].to_numpy())
-    models = Models(net, case.profiles, powerflow.Options())
-    connection = hosting.Connection(control=control)
+    models = Models(net, case.profiles, powerflow.Options(), like=like)
+    shapes, connection = _run._by_shape(case.profiles.shapes), hosting.Connection(control=control)
     batch = _batch.Batch(
-        models.full,
-        _run._by_shape(case.profiles.shapes),
-        unit,
-        case.profiles.time,
-        case.profiles.step_h,
-        None,
-        None,
-        connection,
-        models.options,
+        models.full, shapes, unit, case.profiles.time, case.profiles.step_h, None, None, connection, models.options
     )
     where = _batch.Plants(net.bus.index.get_indexer(bus), np.arange(len(bus)))
     p, q, unsettled = rated[:, None] * unit, np.zeros_like(unit), np.zeros(unit.shape[1], bool)
@@ -132,6 +136,20 @@ def _follow(
 
 
 def _settled(
+    batch: _batch.Batch, where: _batch.Plants, rated: np.ndarray, steps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Powers of some steps: curves and network in one go, and what does not settle so, back and forth between the two."""
+    control, available = batch.connection.control, rated[:, None] * batch.shapes[:, steps]
+    plants = (where.bus, rated, available)
+    seen, settled = _droop.settle(batch.model, batch.base[:, steps], plants, control, batch.options)
+    p, q = _batch.act(control, seen, np.broadcast_to(rated[:, None], seen.shape), available)
+    rest, unsettled = np.flatnonzero(~settled), np.zeros(len(steps), bool)
+    if len(rest):
+        p[:, rest], q[:, rest], unsettled[rest] = _back_and_forth(batch, where, rated, steps[rest])
+    return p, q, unsettled
+
+
+def _back_and_forth(
     batch: _batch.Batch, where: _batch.Plants, rated: np.ndarray, steps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     size = np.repeat(rated[:, None], len(steps), axis=1)

@@ -1,0 +1,155 @@
+"""Generators on volt-var and volt-watt curves, found together with the voltages: the compiled part.
+
+The power of each plant is taken anew from its curves in every round of the fixed point, so that the network and the plants come
+to agree in one go. Steps that do not are left to :mod:`gridplan.hosting`, which goes back and forth between the two.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from gridplan import powerflow
+from gridplan.hosting import Control
+from gridplan.hosting._choices import capability, points
+from gridplan.powerflow import _kernel
+from gridplan.powerflow._model import Model
+
+_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
+_DAMPING = 0.7  # share of the way from the voltage seen to the voltage found
+_AGREED_PU = 1e-7  # difference between the two at which a plant has settled
+
+
+class Plants(NamedTuple):
+    """By plant: node, rated power, power available [MW] and most reactive power [Mvar] (rows, steps); base power [MVA]."""
+
+    node: np.ndarray
+    rated: np.ndarray
+    available: np.ndarray
+    reactive: np.ndarray
+    apparent: float
+    base_mva: float
+
+
+class Curves(NamedTuple):
+    """Voltages and values of the volt-var and the volt-watt curve; flat ones where there is none."""
+
+    var_at: np.ndarray
+    var: np.ndarray
+    watt_at: np.ndarray
+    watt: np.ndarray
+
+
+@njit(**_COMPILED)
+def _act(plants, curves, first, given, block, seen):
+    """Put the power of the plants at the voltages they see on top of the demand without them."""
+    scale = 1.0 / plants.base_mva
+    for row in range(plants.node.size):
+        k = plants.node[row]
+        block.p[k, :] = given[0, row]
+        block.q[k, :] = given[1, row]
+    for row in range(plants.node.size):
+        k, rated, apparent = plants.node[row], plants.rated[row], plants.apparent * plants.rated[row]
+        absorbed = -np.interp(seen[row], curves.var_at, curves.var)
+        share = np.interp(seen[row], curves.watt_at, curves.watt)
+        for t in range(seen.shape[1]):
+            var = absorbed[t] * plants.reactive[row, first + t]
+            room = np.sqrt(max(apparent * apparent - var * var, 0.0))
+            active = min(plants.available[row, first + t], rated * share[t], room)
+            block.p[k, t] -= active * scale
+            block.q[k, t] += var * scale
+
+
+@njit(**_COMPILED)
+def _look(plants, block, seen, gap):
+    """Move the voltages seen towards those found; the largest difference of each step."""
+    gap[:] = 0.0
+    for row in range(plants.node.size):
+        k = plants.node[row]
+        for t in range(gap.size):
+            found = np.sqrt(block.vr[k, t] * block.vr[k, t] + block.vi[k, t] * block.vi[k, t])
+            difference = found - seen[row, t]
+            gap[t] = max(gap[t], abs(difference))
+            seen[row, t] += _DAMPING * difference
+
+
+@njit(**_COMPILED)
+def _agree(model, given, first, block, seen, how):
+    """Iterate a block; returns which steps have settled."""
+    (grid, demand), (plants, curves), (tolerance, most) = model, given, how
+    steps, rows = block.change.size, plants.node.size
+    static, gap, before = np.empty((2, rows, steps)), np.zeros(steps), np.empty(steps)
+    settled = np.zeros(steps, np.bool_)
+    for row in range(rows):
+        static[0, row] = block.p[plants.node[row]]
+        static[1, row] = block.q[plants.node[row]]
+    for round_ in range(most):
+        before[:] = block.change
+        _act(plants, curves, first, static, block, seen)
+        _kernel._forward(grid, demand, block)
+        _kernel._backward(grid, block)
+        _look(plants, block, seen, gap)
+        waiting = 0
+        for t in range(steps):
+            rate = np.sqrt(block.change[t] / before[t]) if round_ > 1 and before[t] > 0.0 else 0.5
+            rest = np.sqrt(block.change[t]) * max(rate, 0.1) / (1.0 - rate) if rate < 1.0 else np.inf
+            settled[t] = gap[t] < _AGREED_PU and (block.change[t] == 0.0 or rest < tolerance)
+            waiting += not settled[t] and block.change[t] < _kernel._LOST
+        if waiting == 0:
+            break
+    return settled
+
+
+@njit(**_COMPILED)
+def _solve(model, shapes, plants, curves, out, how):
+    (grid, demand), (seen, settled), (width, tolerance, most) = model, out, how
+    for first in range(0, shapes.shape[1], width):
+        last = min(first + width, shapes.shape[1])
+        block = _kernel._block(grid, last - first)
+        _kernel._inject(demand, shapes, first, block)
+        own = np.ones((plants.node.size, last - first))
+        settled[first:last] = _agree((grid, demand), (plants, curves), first, block, own, (tolerance, most))
+        seen[:, first:last] = own
+
+
+def settle(
+    model: Model,
+    shapes: np.ndarray,
+    plants: tuple[np.ndarray, np.ndarray, np.ndarray],
+    control: Control,
+    options: powerflow.Options,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Voltages that plants on curves see [pu], (rows, steps), and whether each step has settled, (steps,).
+
+    Parameters
+    ----------
+    model
+        Model without the plants.
+    shapes
+        Shapes of its profiles, (shapes, steps).
+    plants
+        Position of the bus, rated power [MW], (rows,) each; power available [MW], (rows, steps).
+    control
+        Curves.
+    options
+        How power flows are solved.
+    """
+    bus, rated, available = plants
+    flat = np.array([0.0, 2.0])
+    var = (flat, np.zeros(2)) if control.volt_var is None else points("volt_var", control.volt_var)
+    watt = (flat, np.ones(2)) if control.volt_watt is None else points("volt_watt", control.volt_watt)
+    full = float(np.abs(var[1]).max())
+    apparent = control.apparent_pu or 1.0 / np.sqrt(1.0 - min(full, 0.99) ** 2)
+    share = available / np.where(rated > 0, rated, 1.0)[:, None]
+    reactive = apparent * rated[:, None] * capability(share)
+    seen, settled = np.ones_like(available), np.zeros(available.shape[1], bool)
+    if model.grid.newton_only:
+        return seen, settled
+    given = Plants(model.meters.bus[bus], rated, available, reactive, float(apparent), model.base_mva)
+    curves = Curves(*(np.ascontiguousarray(values, float) for values in (*var, *watt)))
+    width = options.block or int(np.clip(600_000 // (48 * max(1, model.grid.start.size)), 16, 128))
+    how = (width, options.tolerance_pu, options.max_iterations)
+    _solve((model.grid, model.demand), np.ascontiguousarray(shapes), given, curves, (seen, settled), how)
+    return seen, settled
