@@ -17,7 +17,7 @@ COLUMNS = ["rule", "title", "severity", "table", "row", "item", "from_system", "
 
 def rules() -> pd.DataFrame:
     """Return the rules: `rule`, `title`, `severity`, `source`, `evidence`."""
-    return bundled("rules.csv").copy()
+    return bundled("rules")
 
 
 def violations(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from importlib import resources
 
 import pandas as pd
 
@@ -17,11 +15,9 @@ OPERATIONS = 3.0
 ENTERPRISE = 4.0
 
 
-@functools.cache
 def bundled(name: str) -> pd.DataFrame:
-    """Return one of gridplan's own tables; not to be changed by the caller."""
-    with resources.files("gridplan.architecture").joinpath(name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+    """Return one of gridplan's own tables."""
+    return tables.bundled("gridplan.architecture", name)
 
 
 def levels() -> pd.DataFrame:
@@ -38,7 +34,7 @@ def levels() -> pd.DataFrame:
     .. [1] GridWise Architecture Council, GridWise Interoperability Context-Setting Framework, 2008.
     .. [2] PNNL-20965, Smart Grid Interoperability Maturity Model, beta version, December 2011.
     """
-    return bundled("interoperability_levels.csv").copy()
+    return bundled("interoperability_levels")
 
 
 def present(frame: pd.DataFrame) -> pd.DataFrame:

@@ -161,7 +161,7 @@ def effort(systems: pd.DataFrame, interfaces: pd.DataFrame, standards: pd.DataFr
         more system that exchanges with as many others as the mean system does.
     """
     flows = register(systems, interfaces, standards)
-    work = bundled("integration_effort.csv")
+    work = bundled("integration_effort")
     adapter = work[work["task"] == "adapter"].set_index("status")["days"].astype(float)
     mapping, base = (float(work.loc[work["task"] == task, "days"].iloc[0]) for task in ("mapping", "bus"))
     on_bus = (flows[["from_level", "to_level"]].min(axis=1) > 2) & (flows["from_system"] != bus) & (flows["to_system"] != bus)

@@ -6,9 +6,7 @@ the mean score of its statements is high enough, and so is that of every level b
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from importlib import resources
 
 import pandas as pd
 
@@ -18,25 +16,23 @@ from gridplan.errors import ParameterError, Problem, StudyError
 TOP = 5
 
 
-@functools.cache
 def _bundled(name: str) -> pd.DataFrame:
-    with resources.files("gridplan.capability").joinpath(name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+    return tables.bundled("gridplan.capability", name)
 
 
 def domains() -> pd.DataFrame:
     """Return the eight domains: `domain`, `label`, `concern`, `source`, `evidence`."""
-    return _bundled("domains.csv").copy()
+    return _bundled("domains")
 
 
 def scale() -> pd.DataFrame:
     """Return the six levels: `level`, `label`, `statement`, `source`, `evidence`."""
-    return _bundled("levels.csv").copy()
+    return _bundled("levels")
 
 
 def defaults() -> pd.DataFrame:
     """Return gridplan's figures: `name`, `value`, `unit`, `source`, `evidence`, `note`."""
-    return _bundled("defaults.csv").copy()
+    return _bundled("defaults")
 
 
 def levels(

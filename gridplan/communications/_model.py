@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 import pandas as pd
 
+from gridplan import tables
 from gridplan.errors import ParameterError, Problem
 
 
-@functools.cache
 def _bundled(name: str) -> pd.DataFrame:
-    with resources.files("gridplan.communications").joinpath(name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False, na_values={"low": [""], "high": [""]})
+    return tables.bundled("gridplan.communications", name, missing=("low", "high"))
 
 
 def defaults() -> pd.DataFrame:
     """Return the figures that :class:`Model` starts from: `name`, `value`, `unit`, `source`, `evidence`, `note`."""
-    return _bundled("defaults.csv").copy()
+    return _bundled("defaults")
 
 
 def _default(name: str) -> float:
-    table = _bundled("defaults.csv")
+    table = _bundled("defaults")
     return float(table.loc[table["name"] == name, "value"].iloc[0])
 
 
@@ -83,7 +80,7 @@ def requirements() -> pd.DataFrame:
     .. [2] IEC 61850-5, message types, as quoted by the IETF draft draft-kmak-intarea-energygrid.
     """
     numbers = ["latency_strict_ms", "latency_ms", "data_kbps", "availability_strict", "availability", "backup_h"]
-    table = _bundled("requirements.csv").copy()
+    table = _bundled("requirements")
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
     return table
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from gridplan import powerflow
+from gridplan import powerflow, tables
 from gridplan.errors import ParameterError, Problem, suggest
 
 KINDS = ("generation", "load")
@@ -214,12 +212,6 @@ class Options:
             raise ParameterError("hosting options", [Problem(n, f"{v} is not a number above 0 [MW]") for n, v in bad.items()])
 
 
-@cache
-def _table() -> pd.DataFrame:
-    with resources.files("gridplan.hosting").joinpath("curves.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file)
-
-
 def curves() -> pd.DataFrame:
     """Default volt-var and volt-watt curves of IEEE 1547-2018.
 
@@ -229,13 +221,13 @@ def curves() -> pd.DataFrame:
         ``curve`` (volt-var, volt-watt), ``category`` (A, B), ``point``, ``vm_pu`` [pu], ``value_pu`` (share of rated apparent
         power, injection positive; or of rated active power), ``source``, ``evidence``.
     """
-    return _table().copy()
+    return tables.bundled("gridplan.hosting", "curves", missing=True)
 
 
 def points(name: str, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     """Voltages and values of a curve; a category stands for its default curve."""
     if isinstance(curve, str):
-        table = _table()
+        table = curves()
         rows = table[(table["curve"] == name.replace("_", "-")) & (table["category"] == curve)]
         return rows["vm_pu"].to_numpy(), rows["value_pu"].to_numpy()
     given = np.asarray(curve, dtype=float)
@@ -251,7 +243,7 @@ def _curve_problems(name: str, curve: Curve) -> list[Problem]:
     if curve is None:
         return []
     if isinstance(curve, str):
-        known = sorted(_table()["category"].unique())
+        known = sorted(curves()["category"].unique())
         return [] if curve in known else [Problem(name, f"{curve!r} is no category; {suggest(curve, known)}")]
     given = np.asarray(curve, dtype=float)
     if given.ndim != 2 or given.shape[1] != 2 or len(given) < 2 or not np.isfinite(given).all():

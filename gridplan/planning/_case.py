@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 
 import pandas as pd
 
-from gridplan import gaps, valuation
+from gridplan import gaps, tables, valuation
 from gridplan.planning._kpis import contributions
 from gridplan.study import Study
 
@@ -87,8 +86,7 @@ def money(study: Study, *, price_index: str | None = None) -> valuation.Money:
 
 
 def _index(currency: str) -> str:
-    with resources.files("gridplan.planning").joinpath("price_levels.csv").open(encoding="utf-8") as file:
-        known = pd.read_csv(file).set_index("currency")["price_index"]
+    known = tables.bundled("gridplan.planning", "price_levels").set_index("currency")["price_index"]
     return str(known.get(currency, ""))
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
-from importlib import resources
 
 import pandas as pd
 
+from gridplan import tables
 from gridplan.errors import ParameterError, Problem, suggest
 
 KEY = ["area", "group", "option", "scenario", "year"]
 GROUPS = ("restoration", "voltage", "flexibility")
 NONE = "none"
-
-
-@functools.cache
-def _kpis() -> pd.DataFrame:
-    with resources.files("gridplan.planning").joinpath("kpis.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
 
 
 def kpis() -> pd.DataFrame:
@@ -32,7 +25,7 @@ def kpis() -> pd.DataFrame:
         `kpi`, `label`, `unit`, `column` (of the metrics), `per_customer` (whether it is a mean over customers), `better` (more or
         less), `note`.
     """
-    return _kpis().copy()
+    return tables.bundled("gridplan.planning", "kpis")
 
 
 def contributions(metrics: pd.DataFrame, names: Iterable[str] | None = None) -> pd.DataFrame:
@@ -59,7 +52,7 @@ def contributions(metrics: pd.DataFrame, names: Iterable[str] | None = None) -> 
     ParameterError
         A KPI is unknown, or the metrics do not hold what it needs.
     """
-    known = _kpis().set_index("kpi")
+    known = kpis().set_index("kpi")
     wanted = [name for name in known.index if known.at[name, "column"] in metrics] if names is None else list(names)
     problems = [
         Problem("kpis", f"'{name}' is no KPI", remedy=suggest(name, known.index)) for name in wanted if name not in known.index

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import numpy as np
 import pandas as pd
 
+from gridplan import tables
 from gridplan.errors import NotConverged, ParameterError, Problem
 
 RATES = ["failures_per_km_yr", "failures_per_yr", "momentary_per_km_yr", "momentary_per_yr"]
@@ -56,12 +55,6 @@ class Calibration:
         return tuple(remark for remark in self.report["remark"] if remark)
 
 
-@cache
-def _ranges() -> pd.DataFrame:
-    with resources.files("gridplan.reliability").joinpath("calibration.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file).set_index("factor")
-
-
 def plausible_factors() -> pd.DataFrame:
     """Return the plausible ranges of the factors, with source and evidence.
 
@@ -70,7 +63,7 @@ def plausible_factors() -> pd.DataFrame:
     pd.DataFrame
         Indexed by `factor` (rates, times): `low`, `high` [1], `source`, `evidence`.
     """
-    return _ranges().copy()
+    return tables.bundled("gridplan.reliability", "calibration", missing=True).set_index("factor")
 
 
 def calibrate(
@@ -114,7 +107,7 @@ def calibrate(
         what = f"the model has {' and '.join(f'{name} {before[name]:g}' for name in bad)}; no factor meets the target"
         raise ParameterError("calibration", [Problem("model", what, remedy="give failure rates and times above 0")])
     factors, now = _search(assess, rates, restoration, goal, before)
-    report = _report(before, goal, now, factors, _ranges() if plausible is None else plausible)
+    report = _report(before, goal, now, factors, plausible_factors() if plausible is None else plausible)
     return Calibration(*_tables(rates, restoration, factors), factors["rates"], factors["times"], report)
 
 

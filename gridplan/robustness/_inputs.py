@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 
 import numpy as np
 import pandas as pd
 
+from gridplan import tables
 from gridplan.errors import ParameterError, Problem, StudyError, suggest
 
 BUNDLED = ("cost_classes", "ranges", "defaults")
@@ -35,12 +34,6 @@ KEYS = {
 }
 
 
-@functools.cache
-def _bundled(name: str) -> pd.DataFrame:
-    with resources.files("gridplan.robustness").joinpath(f"{name}.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
-
-
 def bundled(name: str) -> pd.DataFrame:
     """Return a table that comes with gridplan, with source and evidence in each row.
 
@@ -58,12 +51,12 @@ def bundled(name: str) -> pd.DataFrame:
         raise ParameterError(
             "bundled table", [Problem("name", f"'{name}' does not come with gridplan", remedy=suggest(name, BUNDLED))]
         )
-    return _bundled(name).copy()
+    return tables.bundled("gridplan.robustness", name)
 
 
 def default(name: str) -> float:
     """Return one of gridplan's own figures."""
-    return float(_bundled("defaults").set_index("name").loc[name, "value"])
+    return float(tables.bundled("gridplan.robustness", "defaults").set_index("name").loc[name, "value"])
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -13,12 +11,6 @@ from gridplan import tables
 from gridplan.errors import ParameterError, Problem, StudyError, suggest
 
 BUNDLED = ("criteria", "defaults", "random_index", "spend_classes")
-
-
-@functools.cache
-def _bundled(name: str) -> pd.DataFrame:
-    with resources.files("gridplan.scoring").joinpath(f"{name}.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
 
 
 def bundled(name: str) -> pd.DataFrame:
@@ -39,12 +31,12 @@ def bundled(name: str) -> pd.DataFrame:
         raise ParameterError(
             "bundled table", [Problem("name", f"'{name}' does not come with gridplan", remedy=suggest(name, BUNDLED))]
         )
-    return _bundled(name).copy()
+    return tables.bundled("gridplan.scoring", name)
 
 
 def default(name: str) -> float:
     """Return one of gridplan's own figures."""
-    return float(_bundled("defaults").set_index("name").loc[name, "value"])
+    return float(tables.bundled("gridplan.scoring", "defaults").set_index("name").loc[name, "value"])
 
 
 def checked(criteria: pd.DataFrame, alternatives: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,6 +8,7 @@ Rules that one row of the dictionary cannot express and that :func:`check` keeps
 are in equal steps; a name that refers to another table is found there; a profile ``<name>_q`` has its ``<name>_p``.
 """
 
+from gridplan.tables._bundled import bundled
 from gridplan.tables._cells import frame
 from gridplan.tables._checks import check, convert, schema
 from gridplan.tables._csv import escape_formula, read_csv, to_csv, unescape_formula
@@ -15,6 +16,7 @@ from gridplan.tables._dictionary import assumptions, columns, describe, dictiona
 
 __all__ = [
     "assumptions",
+    "bundled",
     "check",
     "columns",
     "convert",

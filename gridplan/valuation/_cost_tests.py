@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 
 import pandas as pd
 
@@ -27,8 +26,7 @@ def streams() -> pd.DataFrame:
         `stream`, `label`, `kind` (``benefit``, ``cost`` or ``transfer``), `falls_to` (``utility``, ``customers``,
         ``participants`` or ``society``), `note`.
     """
-    with resources.files("gridplan.valuation").joinpath("streams.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+    return tables.bundled("gridplan.valuation", "streams")
 
 
 def cost_tests(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -57,8 +56,7 @@ class CostSet:
 
 @cache
 def _bundled(table: str) -> pd.DataFrame:
-    with resources.files("gridplan.valuation").joinpath(f"{table}.csv").open(encoding="utf-8") as file:
-        return tables.check({table: pd.read_csv(file, keep_default_na=False)})[table]
+    return tables.check({table: tables.bundled("gridplan.valuation", table)})[table]
 
 
 def bundled(table: str = "interruption_costs") -> pd.DataFrame:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from importlib import resources
 
 import networkx as nx
 import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
+from gridplan import tables
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import ParameterError, Problem, suggest
 
 SHARES = ["z_p", "i_p", "z_q", "i_q"]
 _COLUMNS = dict(zip(SHARES, ["const_z_p_percent", "const_i_p_percent", "const_z_q_percent", "const_i_q_percent"], strict=True))
 _COUPLER_OHM = 1e-4  # small against any line, large against rounding
-
-
-@cache
-def _table() -> pd.DataFrame:
-    with resources.files("gridplan.applications.voltvar").joinpath("load_models.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file)
 
 
 def load_models() -> pd.DataFrame:
@@ -40,7 +33,7 @@ def load_models() -> pd.DataFrame:
     .. [1] A. Bokhari et al., Experimental determination of the ZIP coefficients for modern residential, commercial, and
        industrial loads, IEEE Trans. Power Delivery 29 (3), 2014.
     """
-    return _table().copy()
+    return tables.bundled("gridplan.applications.voltvar", "load_models", missing=True)
 
 
 def with_load_models(

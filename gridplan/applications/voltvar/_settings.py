@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Literal
 
 import pandas as pd
 
+from gridplan import tables
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.hosting import Control
 
 OBJECTIVES = ("energy", "losses", "peak")
-
-
-@cache
-def _table() -> pd.DataFrame:
-    with resources.files("gridplan.applications.voltvar").joinpath("settings.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file)
 
 
 def defaults() -> pd.DataFrame:
@@ -30,7 +23,7 @@ def defaults() -> pd.DataFrame:
     pd.DataFrame
         ``parameter``, ``value``, ``unit``, ``source``, ``evidence``, ``note``.
     """
-    return _table().copy()
+    return tables.bundled("gridplan.applications.voltvar", "settings", missing=True)
 
 
 def published() -> pd.DataFrame:
@@ -41,13 +34,12 @@ def published() -> pd.DataFrame:
     pd.DataFrame
         ``name``, ``cvr_low``, ``cvr_high`` [% of energy for 1 % of voltage], ``source``, ``evidence``, ``note``.
     """
-    with resources.files("gridplan.applications.voltvar").joinpath("published.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+    return tables.bundled("gridplan.applications.voltvar", "published", missing=True)
 
 
 def default(parameter: str) -> float:
     """Value of one default setting."""
-    return float(_table().set_index("parameter").at[parameter, "value"])
+    return float(defaults().set_index("parameter").at[parameter, "value"])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,35 @@
+"""Tables that come with gridplan."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+import pandas as pd
+
+
+def bundled(package: str, name: str, *, missing: bool | tuple[str, ...] = False) -> pd.DataFrame:
+    """Return a table that comes with gridplan: a copy, to be changed at will.
+
+    Parameters
+    ----------
+    package
+        Package that holds the file: ``gridplan.scoring``.
+    name
+        Name of the file without its ending.
+    missing
+        Whether empty cells are missing values, or in which columns they are; elsewhere they are empty text.
+
+    Examples
+    --------
+    >>> bundled("gridplan.capability", "levels")["level"].tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
+    return _read(package, name, missing).copy()
+
+
+@functools.cache
+def _read(package: str, name: str, missing: bool | tuple[str, ...]) -> pd.DataFrame:
+    empty = {column: [""] for column in missing} if isinstance(missing, tuple) else None
+    with resources.files(package).joinpath(f"{name}.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=missing is True, na_values=empty)
