@@ -205,10 +205,11 @@ def test_a_damaged_result_is_made_again(study, net, tmp_path):
 # --- elsewhere -----------------------------------------------------------------------------------------------------------------
 
 
-def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net, table):
+def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net):
     from distributed import LocalCluster
 
-    killed, few = threading.Event(), {group: SMALL[group] for group in ("restoration", "flexibility")}
+    known = {"years": [2025, 2030], "settings": assess.Settings({"restoration": ("flisr",)})}
+    killed = threading.Event()
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
 
         def kill(done: int, count: int) -> None:
@@ -216,16 +217,9 @@ def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net, tabl
                 os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
                 killed.set()
 
-        made = assess.metrics(
-            study,
-            net,
-            **PLACE,
-            settings=assess.Settings(few),
-            execution=assess.Execution(cluster.scheduler_address, on_task=kill),
-        )
+        made = assess.metrics(study, net, **known, execution=assess.Execution(cluster.scheduler_address, on_task=kill))
     assert killed.is_set()
-    same = table[table["group"].isin(few)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(made, same, check_exact=True)
+    pd.testing.assert_frame_equal(made, assess.metrics(study, net, **known, execution=SERIAL), check_exact=True)
 
 
 def test_a_fleet_is_the_tables_of_its_studies(tiny):

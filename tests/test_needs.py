@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gridplan import errors, needs, network, performance, powerflow
 from gridplan.figures import maps
 from gridplan.figures import needs as figures
-from gridplan.needs import _actions, _measures, _search
+from gridplan.needs import _actions, _judge, _measures, _search
 from gridplan.needs._tree import Hop
 from gridplan.powerflow import Limits, Profiles
 
@@ -406,3 +406,34 @@ def test_a_new_feeder_section_opens_every_circuit_of_the_former_way():
     first, second = (pp.create_bus(net, KV) for _ in range(2))
     lines = [pp.create_line_from_parameters(net, first, second, 1.0, 0.2, 0.1, 0, 0.3) for _ in range(2)]
     assert _actions._side_by_side(net, lines[0]) == lines
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("parallel line", "larger conductor", "tap change", "parallel line"),
+        ("parallel line", "new feeder section", "parallel line", "tap change"),
+        ("larger conductor", "voltage regulator", "transformer exchange", "tap change"),
+    ],
+)
+def test_measures_in_the_matrix_are_those_that_pandapower_builds(measures, kinds):
+    net = network.open("pandapower:mv_oberrhein")
+    profiles = Profiles(pd.date_range("2025-06-01", periods=2, freq="h"), pd.DataFrame({"x": [1.0, 0.2]}), nothing_driven())
+    year = _judge.Year(net, profiles, Limits(0.99, 1.0, 30, 30), powerflow.Options(), _actions.Choice(measures, 2))
+    year.verify(())
+    pool = [action for options in _search._pool(year.state(()), year).values() for action in options]
+    actions, places = [], set()
+    for kind in kinds:
+        found = next(action for action in pool if action.kind == kind and action.slot not in places)
+        actions.append(found)
+        places.add(found.slot)
+    built = powerflow.run(_actions.apply(net, actions, year.choice), profiles, options=year.matrices.options)
+    state = year.state(tuple(actions))
+    loading = pd.concat({name: getattr(built, f"{name}_loading_percent") for name in ("line", "trafo")}, axis=1)
+    critical = year.critical
+    assert np.abs(state.voltage[built.vm_pu.columns]).to_numpy() == pytest.approx(built.vm_pu.to_numpy()[critical], abs=1e-7)
+    assert state.loading[loading.columns].to_numpy() == pytest.approx(loading.to_numpy()[critical], abs=1e-4)
+
+
+def nothing_driven() -> pd.DataFrame:
+    return pd.DataFrame(columns=["element", "element_id", "shape_p", "shape_q"])
