@@ -92,7 +92,7 @@ def test_both_routes_and_the_screening_are_shown(data):
     screening = pd.DataFrame(
         {
             "project": ["a", "b"],
-            "class_of_spend": "policy_or_added_benefit",
+            "class_of_spend": "benefit",
             "meets_need": True,
             "cost_keur": 10.0,
             "benefit_keur": [20.0, np.nan],
@@ -161,7 +161,7 @@ def test_bands_regret_and_decisions_are_shown():
     outcome = robustness.Outcome(money, kpis)
     spread = robustness.distribution(outcome)
     figure = sure.band(
-        spread, "saidi_min", label="Change of SAIDI [min/yr]", target=pd.DataFrame({"year": [2031], "target": [-3.0]})
+        spread, "saidi_min", label="Change of SAIDI [min/yr]", target=pd.DataFrame({"year": [2031], "value": [-3.0]})
     )
     assert "Change of SAIDI in 2031: -2.50 min/yr" in shown(figure)
     shown(Table(spread, "t", "T"))
@@ -175,7 +175,7 @@ def test_bands_regret_and_decisions_are_shown():
     table = sure.decisions_table(robustness.decisions({"slow": one[:1], "fast": one}, now=2026))
     assert table.title == "1 of 2 projects start now whatever the future; 1 can wait"
     shown(table)
-    targets = pd.DataFrame({"quantity": ["saidi_min"], "year": [2031], "sense": ["at most"], "target": [-2.5]})
+    targets = pd.DataFrame({"kpi": ["saidi_min"], "year": [2031], "sense": ["at most"], "value": [-2.5]})
     table = sure.targets_table(robustness.probabilities(outcome, targets))
     assert "together in 50 % of the futures" in table.title
     assert "SAIDI [min/yr]" in shown(table)

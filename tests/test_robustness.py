@@ -199,6 +199,17 @@ def test_slack_takes_up_a_delay(plan):
     assert costs[0] - costs[1] == pytest.approx(only_b, rel=1e-12)
 
 
+def test_dependencies_with_lags_and_of_deliveries_move_what_waits(plan):
+    """adms is delivered in 2028; it may be built meanwhile but waits for bus (2026) and a year; field_B starts after bus."""
+    edges = pd.DataFrame(
+        {"project": ["adms", "field_B"], "after": ["bus", "bus"], "waits": ["delivery", "start"], "lag_yr": [1.0, 0.0]}
+    )
+    table = rows_of({"uncertainty": "late", "kind": "delay", "item": "bus", "low": 0.0, "mode": 0.0, "high": 3.0})
+    path = robustness.evaluate(replace(plan, dependencies=edges), TERMS, table, draws_of(plan, late=[1.0, 1.5])).kpis
+    at_2028 = path[path["year"] == 2028]["saidi_min"].tolist()
+    assert at_2028 == pytest.approx([-30.0, 0.5 * -10 + 0.5 * -30])  # a year of slack; half a year beyond it
+
+
 def test_factors_act_on_what_they_name(plan):
     uncertain = rows_of(
         {"uncertainty": "c", "kind": "capex", "item": "adms"},
@@ -249,91 +260,6 @@ def test_what_is_left_at_the_end_counts_against_the_capital(plan):
     assert saved.item() == pytest.approx(100 / (1 + RATE) ** 5, rel=1e-12)
 
 
-# --- distributions -------------------------------------------------------------------------------------------------------------
-
-SHAPES = [
-    {"distribution": "triangular", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
-    {"distribution": "triangular", "low": 1.0, "mode": 1.0, "high": 2.0, "coverage": 1.0},
-    {"distribution": "triangular", "low": 0.5, "mode": 1.0, "high": 1.0, "coverage": 1.0},
-    {"distribution": "pert", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
-    {"distribution": "pert", "low": 0.0, "mode": 0.0, "high": 2.0, "coverage": 1.0},
-    {"distribution": "uniform", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
-    {"distribution": "lognormal", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 0.8},
-    {"distribution": "lognormal", "low": 0.7, "mode": 1.0, "high": 1.5, "coverage": 0.8},
-]
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s['distribution']} {s['low']} {s['high']}")
-def test_the_mean_in_closed_form_is_the_integral_of_the_quantiles(shape):
-    row = pd.Series(shape)
-    middle = (np.arange(100_000) + 0.5) / 100_000
-    assert robustness.mean(row) == pytest.approx(robustness.quantile(row, middle).mean(), rel=1e-4)
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s['distribution']} {s['low']} {s['high']}")
-def test_quantiles_rise_from_low_to_high(shape):
-    row = pd.Series(shape)
-    ends = [0.1, 0.9] if shape["distribution"] == "lognormal" else [0, 1]
-    assert robustness.quantile(row, np.array(ends)) == pytest.approx([shape["low"], shape["high"]])
-    assert (np.diff(robustness.quantile(row, np.linspace(0.01, 0.99, 99))) > 0).all()
-
-
-def test_the_median_of_a_lognormal_range_and_the_mode_of_a_triangle_are_where_they_should_be():
-    assert robustness.quantile(pd.Series(SHAPES[6]), np.array([0.5])) == pytest.approx([1.0])
-    assert robustness.quantile(pd.Series(SHAPES[0]), np.array([1 / 3])) == pytest.approx([1.0])  # (mode - low) / (high - low)
-
-
-def test_every_cost_class_holds_the_planned_value_between_its_ends():
-    classes = robustness.bundled("cost_classes")
-    assert (classes["low_factor"] < classes["mode_factor"]).all()
-    assert (classes["mode_factor"] < classes["high_factor"]).all()
-    assert (np.diff(classes.sort_values("cost_class")["high_factor"]) > 0).all()
-    for name in ("cost_classes", "ranges", "defaults"):
-        assert (robustness.bundled(name)[["source", "evidence"]] != "").all(axis=None)
-
-
-def test_costs_are_correlated_as_asked_and_nothing_else_is():
-    uncertain = rows_of(
-        *[
-            {
-                "uncertainty": f"c{i}",
-                "kind": "capex",
-                "item": "adms",
-                "low": 0.5,
-                "high": 2.0,
-                "distribution": "lognormal",
-                "coverage": 0.8,
-            }
-            for i in range(2)
-        ],
-        {"uncertainty": "price", "kind": "benefit", "low": 0.5, "high": 2.0},
-    )
-    found = robustness.draw(uncertain, {"slow": 1.0}, samples=20_000, cost_correlation=0.6).settings
-    r = np.log(found[["c0", "c1"]]).corr().iloc[0, 1]  # a lognormal with equal halves: the correlation of the normal scores
-    assert r == pytest.approx(0.6, abs=0.02)
-    assert found["c0"].corr(found["price"]) == pytest.approx(0, abs=0.03)
-    alike = robustness.draw(uncertain, {"slow": 1.0}, samples=50, cost_correlation=1.0).settings
-    assert alike["c0"].to_numpy() == pytest.approx(alike["c1"].to_numpy())
-
-
-def test_scenarios_are_drawn_by_their_probability_one_a_sample_or_blended():
-    uncertain = rows_of({"uncertainty": "u", "kind": "opex"})
-    one = robustness.draw(uncertain, {"slow": 0.3, "fast": 0.7, "never": 0.0}, samples=20_000).mix
-    assert set(np.unique(one.to_numpy())) == {0.0, 1.0}
-    assert one.mean().tolist() == pytest.approx([0.3, 0.7, 0.0], abs=0.013)
-    blended = robustness.draw(uncertain, {"slow": 0.3, "fast": 0.7, "never": 0.0}, samples=20_000, blend=20).mix
-    assert blended.mean().tolist() == pytest.approx([0.3, 0.7, 0.0], abs=0.005)
-    assert blended.sum(axis=1).to_numpy() == pytest.approx(np.ones(20_000))
-    assert blended["slow"].var() == pytest.approx(0.3 * 0.7 / 21, rel=0.05)
-
-
-def test_the_same_seed_gives_the_same_samples():
-    uncertain = rows_of({"uncertainty": "u", "kind": "opex", "low": 0.5, "high": 2.0})
-    one, two, three = (robustness.draw(uncertain, {"a": 1.0}, samples=20, seed=s).settings for s in (1, 1, 2))
-    pd.testing.assert_frame_equal(one, two)
-    assert not one.equals(three)
-
-
 # --- Monte Carlo ---------------------------------------------------------------------------------------------------------------
 
 
@@ -373,6 +299,17 @@ def test_ranges_of_nothing_give_the_planned_value_in_every_sample(plan, uncertai
     assert npv(plan, still) == pytest.approx(npv(plan), rel=1e-12)
 
 
+def test_every_sample_is_worth_what_loops_over_its_years_say(plan, uncertain):
+    kept = uncertain[~uncertain["kind"].isin(["opex", "benefit", "kpi"])].reset_index(drop=True)
+    draws = robustness.draw(kept, TERMS.weights(plan.scenarios), samples=25, seed=8, blend=3)
+    expected = []
+    for at, row in draws.settings.iterrows():
+        delays = {p: row[f"delay of {p}"] for p in plan.projects["project"]}
+        factors = {p: row[f"cost of {p}"] for p in plan.projects["project"]}
+        expected.append(by_hand(plan, delays=delays, factors=factors, mix=draws.mix.loc[at].to_dict()))
+    assert npv(plan, kept, draws) == pytest.approx(np.array(expected), rel=1e-10)
+
+
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_dearer_is_never_better_and_more_benefit_never_worse(plan, data):
@@ -408,10 +345,10 @@ def test_probabilities_of_targets_and_of_all_together(plan, uncertain):
     outcome = robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=500))
     targets = pd.DataFrame(
         {
-            "quantity": ["npv_keur", "saidi_min", "npv_keur"],
+            "kpi": ["npv_keur", "saidi_min", "npv_keur"],
             "year": [pd.NA, 2030, pd.NA],
             "sense": ["at least", "at most", "at least"],
-            "target": [-1e9, -25.0, 1e9],
+            "value": [-1e9, -25.0, 1e9],
         }
     )
     found = robustness.probabilities(outcome, targets)
@@ -420,7 +357,7 @@ def test_probabilities_of_targets_and_of_all_together(plan, uncertain):
     assert 0 < share < 100
     assert found["probability_error_percent"].iloc[1] == pytest.approx(np.sqrt(share * (100 - share) / 500))
     middle = robustness.distribution(outcome).iloc[0]
-    at = pd.DataFrame({"quantity": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "target": [middle["p50"]]})
+    at = pd.DataFrame({"kpi": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "value": [middle["p50"]]})
     assert robustness.probabilities(outcome, at)["probability_percent"].iloc[0] == pytest.approx(50, abs=0.3)
 
 
@@ -428,10 +365,10 @@ def test_a_target_that_names_nothing_is_refused(plan):
     outcome = robustness.evaluate(plan, TERMS)
     targets = pd.DataFrame(
         {
-            "quantity": ["npv_kuer", "saidi_min", "npv_keur"],
+            "kpi": ["npv_kuer", "saidi_min", "npv_keur"],
             "year": [pd.NA, 2050, pd.NA],
             "sense": ["at least", "at most", "above"],
-            "target": [0.0, 0.0, 0.0],
+            "value": [0.0, 0.0, 0.0],
         }
     )
     message = said(lambda: robustness.probabilities(outcome, targets))
@@ -580,9 +517,23 @@ def test_tables_of_a_plan_that_do_not_fit_are_refused_at_once(plan):
     assert "comes in 2027" in said(lambda: replace(plan, schedule=plan.schedule.assign(delivered_year=[2026, 2027, 2028, 2027])))
 
 
-def test_a_benefit_that_is_needed_and_missing_is_named_and_not_taken_as_nothing(plan):
-    gap = plan.benefits[~((plan.benefits["option"] == "vvo") & (plan.benefits["year"] == 2029))].reset_index(drop=True)
-    assert "'vvo' (voltage) in 'B' has no values of every scenario in 2029" in said(lambda: npv(replace(plan, benefits=gap)))
+def test_an_option_in_service_without_values_is_named_and_not_taken_as_nothing(plan):
+    gap = plan.benefits[~((plan.benefits["option"] == "vvo") & (plan.benefits["scenario"] == "fast"))].reset_index(drop=True)
+    assert "'vvo' (voltage) in 'B' is in service and has no values" in said(lambda: npv(replace(plan, benefits=gap)))
+
+
+def test_values_run_straight_between_the_years_given_and_stay_outside(plan):
+    few = plan.benefits[plan.benefits["year"].isin([2025, 2028, 2030])].reset_index(drop=True)  # they grow by the same each year
+    assert npv(replace(plan, benefits=few)) == pytest.approx(npv(plan), rel=1e-12)
+    one = plan.benefits[plan.benefits["year"] == 2025].reset_index(drop=True)
+    flat = plan.benefits.assign(benefit_keur=plan.benefits["benefit_keur"] - 10 * (plan.benefits["year"] - 2025))
+    assert npv(replace(plan, benefits=one)) == pytest.approx(npv(replace(plan, benefits=flat)), rel=1e-12)
+
+
+def test_a_stream_without_a_row_beside_others_is_nothing(plan):
+    more = pd.DataFrame([("B", "voltage", "vvo", "slow", 2030, "peak", 500.0)], columns=plan.benefits.columns)
+    gained = npv(replace(plan, benefits=pd.concat([plan.benefits, more], ignore_index=True))) - npv(plan)
+    assert gained.item() == pytest.approx(0.4 * 500 / (1 + RATE) ** 5, rel=1e-9)
 
 
 def test_projects_that_wait_for_each_other_are_named(plan):
@@ -617,6 +568,7 @@ def test_uncertainties_that_make_no_sense_are_refused(plan):
         {"discount_rate": -1.0},
         {"discount_rate": float("nan")},
         {"scenario_weights": {"slow": 0.4}},
+        {"scenario_weights": {"slow": float("nan"), "fast": 1.0}},
         {"scenario_weights": {"slow": 2.0, "fast": -1.0}},
     ],
 )
@@ -636,19 +588,29 @@ def test_enablers_are_inferred_from_what_was_delivered_last(plan):
     assert "none" not in set(found["option"])
 
 
+def test_enablers_come_from_what_closes_the_needs_first(plan):
+    rows = [
+        ("interface", "scada", "", "flisr", 1, "adms"),
+        ("device", "switch", "A", "remote", 1, "field_A"),
+        ("device", "switch", "B", "remote", 1, "field_B"),
+        ("link", "radio", "", "flisr", 1, "never"),
+        ("link", "radio", "", "flisr", 2, "bus"),
+        ("link", "radio", "", "flisr", 2, "field_A"),
+        ("link", "radio", "", "flisr", 3, "adms"),
+    ]
+    closures = pd.DataFrame(rows, columns=["kind", "item", "area", "application", "way", "project"])
+    found = robustness.enablers_of(plan.schedule, plan.service, closures)
+    assert found.groupby("option")["project"].agg(set).to_dict() == {
+        "remote": {"field_A"},
+        "remote+flisr": {"field_A", "adms", "bus"},
+    }
+    assert "closes its need of link 'radio'" in said(
+        lambda: robustness.enablers_of(plan.schedule, plan.service, closures[closures["way"] < 2])
+    )
+
+
 def test_the_tables_given_stay_as_they_are(plan, uncertain):
     copies = [plan.schedule.copy(), plan.benefits.copy(), uncertain.copy()]
     robustness.evaluate(plan, TERMS, uncertain, robustness.draw(uncertain, TERMS.weights(plan.scenarios), samples=3))
     for before, after in zip(copies, [plan.schedule, plan.benefits, uncertain], strict=True):
         pd.testing.assert_frame_equal(before, after)
-
-
-@pytest.mark.parametrize("kind", ["capex", "opex"])
-def test_samples_of_a_range_have_its_mean_and_its_quantiles(kind):
-    for shape in SHAPES:
-        table = rows_of({"uncertainty": "u", "kind": kind} | shape)
-        found = robustness.draw(table, {"a": 1.0}, samples=20_000).settings["u"]
-        error = found.std() / np.sqrt(len(found))
-        assert found.mean() == pytest.approx(robustness.mean(pd.Series(shape)), abs=4 * error)
-        share = [(found <= q).mean() for q in robustness.quantile(pd.Series(shape), np.array([0.1, 0.5, 0.9]))]
-        assert share == pytest.approx([0.1, 0.5, 0.9], abs=0.015)

@@ -313,7 +313,7 @@ def test_samples_of_nothing_are_refused():
 def moved(weight, at, to):
     """Weights with one moved and the others in their proportions."""
     rest = np.delete(weight, at)
-    share = rest / rest.sum() if rest.sum() else np.full(len(rest), 1 / len(rest))
+    share = rest / rest.sum() if rest.sum() else np.full(len(rest), 1 / max(len(rest), 1))
     return np.insert(share * (1 - to), at, to)
 
 
@@ -378,6 +378,16 @@ def test_the_smallest_move_is_marked_and_a_plan_must_be_named():
     for choice in ({}, {"first": 1, "budget_keur": 5.0}, {"budget_keur": 5.0}, {"first": 4}):
         with pytest.raises(ParameterError):
             scoring.stability(*data, **choice)
+
+
+@pytest.mark.parametrize("weight", [(1.0,), (1.0, 0.0, 0.0), (0.0, 1.0)])
+def test_weights_of_one_and_nothing_are_followed_as_well(weight):
+    points = np.array([[80.0, 5.0, 0.0], [20.0, 45.0, 90.0], [50.0, 50.0, 20.0]])[:, : len(weight)]
+    table = scoring.stability(criteria_of(*[{}] * len(weight)), long(points), weights_of(*weight), first=1)
+    for row in table.itertuples():
+        i, at = int(row.project[1:]), int(row.criterion[1:])
+        for w in np.linspace(row.weight_low, row.weight_high, 5)[1:-1]:
+            assert (np.argmax(points @ moved(np.array(weight), at, w)) == i) == row.in_plan
 
 
 # --- values of projects from values of combinations -----------------------------------------------------------------------------
@@ -454,23 +464,23 @@ def screening(*rows):
 
 def test_each_class_of_spend_has_its_test():
     rows = screening(
-        {"project": "line", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 900.0},
-        {"project": "battery", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 1200.0},
-        {"project": "hope", "class_of_spend": "reliable_operation", "need": "feeder 3", "cost_keur": 1.0, "meets_need": False},
-        {"project": "adms", "class_of_spend": "core_platform", "need": "operate", "bundle": "one suite", "cost_keur": 2000.0},
-        {"project": "oms", "class_of_spend": "core_platform", "need": "operate", "bundle": "one suite", "cost_keur": 500.0},
+        {"project": "line", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 900.0},
+        {"project": "battery", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 1200.0},
+        {"project": "hope", "class_of_spend": "comply", "need": "feeder 3", "cost_keur": 1.0, "meets_need": False},
+        {"project": "adms", "class_of_spend": "platform", "need": "operate", "bundle": "one suite", "cost_keur": 2000.0},
+        {"project": "oms", "class_of_spend": "platform", "need": "operate", "bundle": "one suite", "cost_keur": 500.0},
         {
             "project": "best of breed",
-            "class_of_spend": "core_platform",
+            "class_of_spend": "platform",
             "need": "operate",
             "bundle": "apart",
             "cost_keur": 2600.0,
         },
-        {"project": "vvo", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0, "benefit_keur": 250.0},
-        {"project": "toy", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0, "benefit_keur": 99.0},
-        {"project": "dream", "class_of_spend": "policy_or_added_benefit", "cost_keur": 100.0},
-        {"project": "wallbox", "class_of_spend": "customer_paid", "cost_keur": 10.0, "paid_keur": 10.0},
-        {"project": "alone", "class_of_spend": "reliable_operation", "need": "rust", "cost_keur": 5.0},
+        {"project": "vvo", "class_of_spend": "benefit", "cost_keur": 100.0, "benefit_keur": 250.0},
+        {"project": "toy", "class_of_spend": "benefit", "cost_keur": 100.0, "benefit_keur": 99.0},
+        {"project": "dream", "class_of_spend": "benefit", "cost_keur": 100.0},
+        {"project": "wallbox", "class_of_spend": "participant", "cost_keur": 10.0, "paid_keur": 10.0},
+        {"project": "alone", "class_of_spend": "comply", "need": "rust", "cost_keur": 5.0},
     )
     found = scoring.screen(rows).set_index("project")
     passed = {name: None if pd.isna(value) else bool(value) for name, value in found["passed"].items()}
@@ -487,12 +497,12 @@ def test_each_class_of_spend_has_its_test():
 
 def test_a_class_without_a_test_and_a_platform_without_a_bundle_are_named():
     rows = screening(
-        {"project": "a", "class_of_spend": "core_platfrom", "cost_keur": 1.0},
-        {"project": "b", "class_of_spend": "core_platform", "cost_keur": 1.0},
+        {"project": "a", "class_of_spend": "platfrom", "cost_keur": 1.0},
+        {"project": "b", "class_of_spend": "platform", "cost_keur": 1.0},
     )
     with pytest.raises(StudyError) as caught:
         scoring.screen(rows)
-    assert "did you mean 'core_platform'?" in str(caught.value)
+    assert "did you mean 'platform'?" in str(caught.value)
     assert "row 3, column 'bundle'" in str(caught.value)
 
 
@@ -500,8 +510,11 @@ def test_a_class_without_a_test_and_a_platform_without_a_bundle_are_named():
 
 
 def test_figures_of_gridplan_have_a_source_and_the_random_indices_rise():
-    for name in ("defaults", "random_index", "spend_classes"):
+    for name in ("criteria", "defaults", "random_index", "spend_classes"):
         assert (scoring.bundled(name)[["source", "evidence"]] != "").all(axis=None)
+    start = scoring.swing(scoring.bundled("criteria")).set_index("criterion")["weight"]
+    assert start.sum() == pytest.approx(1)
+    assert start["money"] == 0
     index = scoring.bundled("random_index")["random_index"]
     assert all(b > a for a, b in pairwise(index))
     assert "did you mean 'defaults'?" in said(lambda: scoring.bundled("default"))

@@ -145,7 +145,7 @@ def band(spread: pd.DataFrame, quantity: str, *, label: str, target: pd.DataFram
     label
         Axis title, with the unit.
     target
-        `year`, `target`: values to reach.
+        `year`, `value`: values to reach.
     """
     own = spread[spread["quantity"] == quantity].sort_values("year")
     years = own["year"].astype(int)
@@ -159,7 +159,7 @@ def band(spread: pd.DataFrame, quantity: str, *, label: str, target: pd.DataFram
     middle = go.Scatter(x=years, y=own["p50"], mode="lines+markers", name="median", line={"color": theme.ACCENT, "width": 2.4})
     figure.add_trace(middle.update(hovertemplate="%{x}: %{y:,.2f}<extra></extra>"))
     if target is not None:
-        aim = go.Scatter(x=target["year"], y=target["target"], mode="markers", name="target")
+        aim = go.Scatter(x=target["year"], y=target["value"], mode="markers", name="target")
         figure.add_trace(aim.update(marker={"symbol": "diamond", "size": 11, "color": theme.BAD}))
     figure.update_xaxes(title_text="Year", dtick=1 if len(years) <= 12 else 2)
     figure.update_yaxes(title_text=label, separatethousands=True)
@@ -236,10 +236,10 @@ def targets_table(probabilities: pd.DataFrame) -> Table:
     probabilities
         From :func:`gridplan.robustness.probabilities`.
     """
-    joint = probabilities.loc[probabilities["quantity"] == "all", "probability_percent"]
+    joint = probabilities.loc[probabilities["kpi"] == "all", "probability_percent"]
     title = f"All targets are met together in {number(joint.iloc[-1], 0)} % of the futures" if len(joint) else "No target"
     known = set(tables.columns().query("table == 'results'")["column"])
-    names = [tables.label(q, "results") if q in known else q for q in probabilities["quantity"]]
-    shown = probabilities.assign(quantity=names, year=probabilities["year"].map(lambda y: "" if pd.isna(y) else str(int(y))))
+    names = [tables.label(q, "results") if q in known else q for q in probabilities["kpi"]]
+    shown = probabilities.assign(kpi=names, year=probabilities["year"].map(lambda y: "" if pd.isna(y) else str(int(y))))
     caption = "Share of the sampled futures that meet each target, with its standard error."
-    return Table(shown, "targets", title, caption, {"probability_percent": 1, "probability_error_percent": 1, "target": 1})
+    return Table(shown, "targets", title, caption, {"probability_percent": 1, "probability_error_percent": 1, "value": 1})

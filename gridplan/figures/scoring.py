@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,14 +15,18 @@ SHORTEST = 4
 """Share of the longest bar [%] from which a part of it is wide enough for its number."""
 
 
+WIDE = 26
+"""Characters of a line of a name beside an axis."""
+
+
 def _plain(keys: pd.Series | pd.Index | list[str], labels: dict[str, str] | None) -> list[str]:
     """Return the names that a reader knows."""
     return [str((labels or {}).get(key, key)) for key in keys]
 
 
 def _names(keys: pd.Series | pd.Index | list[str], labels: dict[str, str] | None) -> list[str]:
-    """Return the names that a reader knows, escaped for what is drawn."""
-    return [theme.text(name) for name in _plain(keys, labels)]
+    """Return the names that a reader knows, escaped for what is drawn and broken where they are long."""
+    return ["<br>".join(theme.text(line) for line in textwrap.wrap(name, WIDE) or [""]) for name in _plain(keys, labels)]
 
 
 def ranking(contributions: pd.DataFrame, *, labels: dict[str, str] | None = None, rows: int = 40) -> Figure:
@@ -48,7 +54,8 @@ def ranking(contributions: pd.DataFrame, *, labels: dict[str, str] | None = None
         figure.add_trace(bar.update(hovertemplate="%{y}: %{x:.1f} points from %{fullData.name}<extra></extra>"))
     ends = go.Scatter(x=total[shown], y=_names(shown, labels), mode="text", text=[f" {number(v, 1)}" for v in total[shown]])
     figure.add_trace(ends.update(textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False))
-    figure.update_layout(barmode="relative", bargap=0.3, height=170 + 26 * len(shown), margin={"t": 110, "r": 56})
+    figure.update_layout(barmode="relative", bargap=0.3, height=210 + 28 * len(shown), margin={"r": 56, "b": 130})
+    figure.update_layout(legend={"yref": "container", "y": 0, "yanchor": "bottom"})
     figure.update_xaxes(title_text="Score [points of 100]", rangemode="tozero", showgrid=True)
     figure.update_yaxes(showgrid=False)
     title, alt = "No project is scored", "No project."
@@ -83,7 +90,7 @@ def acceptability(shares: pd.DataFrame, *, labels: dict[str, str] | None = None,
     heat.update(texttemplate="%{text}", colorscale=scale, zmin=0, zmax=100, xgap=2, ygap=2)
     heat.update(colorbar={"title": {"text": "Share of<br>weights [%]"}, "thickness": 12, "outlinewidth": 0})
     figure = go.Figure(heat.update(hovertemplate="%{y} has rank %{x} in %{z:.1f} % of the weights<extra></extra>"))
-    figure.update_layout(height=150 + 26 * len(grid))
+    figure.update_layout(height=150 + 28 * len(grid))
     figure.update_xaxes(title_text="Rank", type="category", side="bottom")
     figure.update_yaxes(showgrid=False)
     first = shares[shares["rank"] == 1].sort_values("share_percent", ascending=False, kind="stable")
@@ -143,7 +150,7 @@ def _exchange(row: pd.Series, end: str, labels: dict[str, str] | None) -> str:
     rival = row[f"rival_{end}"]
     if not rival:
         return ""
-    own, other = _names([row["project"], rival], labels)
+    own, other = (theme.text(name) for name in _plain([row["project"], rival], labels))
     out, into = (own, other) if row["in_plan"] else (other, own)
     return f"{into} for {out}"
 
@@ -178,7 +185,7 @@ def routes(table: pd.DataFrame, *, labels: dict[str, str] | None = None, currenc
         Currency of the costs.
     """
     known = table.dropna(subset=["bcr"])
-    names = _names(known["project"], labels)
+    names = [theme.text(name) for name in _plain(known["project"], labels)]
     words = [f"{n}<br>cost {number(c, 0)} k{currency}" for n, c in zip(names, known["cost_keur"], strict=True)]
     size = 8 + 22 * (known["cost_keur"] / max(float(known["cost_keur"].max()) if len(known) else 1.0, 1e-12)) ** 0.5
     dots = go.Scatter(x=known["score_points"], y=known["bcr"], mode="markers+text", hovertext=words)
@@ -234,7 +241,6 @@ def screening_table(screened: pd.DataFrame, *, rows: int = 40) -> Table:
     words = screened["passed"].map({True: "yes", False: "no"}).astype(object).where(screened["passed"].notna(), "not tested")
     names = {"least_cost": "least cost", "benefit_cost": "benefit over cost", "self_supporting": "self-supporting"}
     shown = screened.assign(passed=words, test=screened["test"].replace(names))
-    shown["class_of_spend"] = shown["class_of_spend"].str.replace("_", " ")
     caption = "Least cost where the need is given, benefit over cost where the spend is a choice."
     digits = {"cost_keur": 0, "benefit_keur": 0, "bcr": 2}
     return Table(shown, "screening", title, caption, digits, rows)

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 import pandas as pd
 
-from gridplan.errors import InputError, ParameterError, Problem
+from gridplan.errors import ParameterError, Problem, StudyError
 from gridplan.robustness._distributions import Draws, checked
 from gridplan.robustness._inputs import NONE, Plan, Terms
 
@@ -74,7 +74,7 @@ def evaluate(plan: Plan, terms: Terms, uncertain: pd.DataFrame | None = None, dr
 
     Raises
     ------
-    InputError
+    StudyError
         A benefit that is needed is missing; projects wait for each other in a circle; all problems at once.
     ParameterError
         The draws are not those of the table.
@@ -120,28 +120,42 @@ def _refuse(plan: Plan, rows: pd.DataFrame, draws: Draws) -> None:
 def _times(plan: Plan, effects: _Effects) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return by how many years the start of each project moves, and when it is delivered."""
     planned = plan.schedule.set_index("project")[["start_year", "delivered_year"]]
-    after = plan.projects.set_index("project").get("after", pd.Series(dtype=str)).reindex(planned.index).fillna("")
-    before = {p: [q for q in str(text).split("|") if q in planned.index] for p, text in after.items()}
+    edges = _edges(plan)
+    before = {p: list(edges.loc[edges["project"] == p, "after"]) for p in planned.index}
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
-        circle = " -> ".join(error.args[1])
-        raise InputError(
-            "plan", [Problem("projects", f"wait for each other: {circle}", remedy="take one of them out of 'after'")]
-        ) from error
+        circle, remedy = " -> ".join(error.args[1]), "take one of the dependencies out"
+        raise StudyError("plan", [Problem("projects", f"wait for each other: {circle}", remedy=remedy)]) from error
     starts, late = {}, {}
     for p in order:
-        slack = {q: max(0.0, planned.at[p, "start_year"] - planned.at[q, "delivered_year"]) for q in before[p]}
-        starts[p] = _latest(late, slack)
-        late[p] = starts[p] + effects.delay(p)
+        own = edges[edges["project"] == p]
+        starts[p] = _latest(late, own[own["waits"] == "start"], planned, planned.at[p, "start_year"])
+        finished = _latest(late, own[own["waits"] == "delivery"], planned, planned.at[p, "delivered_year"])
+        late[p] = np.maximum(starts[p] + effects.delay(p), finished)
     return starts, {p: planned.at[p, "delivered_year"] + late[p] for p in order}
 
 
-def _latest(late: dict[str, np.ndarray], slack: dict[str, float]) -> np.ndarray:
-    """Return by how many years the latest predecessor eats up more than its slack."""
+def _edges(plan: Plan) -> pd.DataFrame:
+    """Return who waits for whom among the scheduled: `project`, `after`, `waits`, `lag_yr`."""
+    if plan.dependencies is None:
+        text = plan.projects.get("after", pd.Series("", plan.projects.index)).fillna("").astype(str)
+        edges = plan.projects[["project"]].assign(after=text.str.split("|")).explode("after")
+        edges["after"] = edges["after"].str.strip()
+    else:
+        edges = plan.dependencies
+    lag = edges["lag_yr"].fillna(0.0) if "lag_yr" in edges else 0.0
+    waits = edges["waits"].replace("", "start").fillna("start") if "waits" in edges else "start"
+    there = edges["project"].isin(plan.schedule["project"]) & edges["after"].isin(plan.schedule["project"])
+    return edges[["project", "after"]].assign(waits=waits, lag_yr=lag)[there]
+
+
+def _latest(late: dict[str, np.ndarray], edges: pd.DataFrame, planned: pd.DataFrame, when: float) -> np.ndarray:
+    """Return by how many years the latest predecessor eats up more than its slack before `when`."""
     found = np.zeros(1)
-    for q, free in slack.items():
-        found = np.maximum(found, late[q] - free)
+    for row in edges.itertuples():
+        slack = max(0.0, when - (planned.at[row.after, "delivered_year"] + row.lag_yr))
+        found = np.maximum(found, late[row.after] - slack)
     return found
 
 
@@ -190,7 +204,7 @@ def _gains(
         if kpis is not None:
             paths += share[:, :, None, None] * kpis.of(key, share, missing)[:, None]
     if missing:
-        raise InputError("plan", missing)
+        raise StudyError("plan", missing)
     factors = np.stack([np.broadcast_to(effects.factor("benefit", s), len(mix)) for s in money.items], axis=1)
     benefit = np.einsum("sjc,sj,sc->s", np.broadcast_to(total, (len(mix), *money.shape)), factors, mix)
     if kpis is None:
@@ -211,26 +225,28 @@ class _Values:
         index = ["area", "group", "option", "year"]
         wide = table.pivot_table(index=index, columns=[*([item] if item else []), "scenario"], values=columns, sort=False)
         order = [(columns[0], i, s) if item else (i, s) for i in self.items for s in plan.scenarios]
-        # A year without any row is missing; a stream without a row beside others is nothing.
-        there = (
-            table.assign(there=1.0).pivot_table(index=index, columns="scenario", values="there").reindex(columns=plan.scenarios)
-        )
-        wide = wide.reindex(columns=pd.MultiIndex.from_tuples(order)).fillna(0.0)
-        self.blocks = {key: block.droplevel([0, 1, 2]) for key, block in wide.groupby(level=[0, 1, 2])}
-        self.gaps = {key: block.droplevel([0, 1, 2]).isna().any(axis=1) for key, block in there.groupby(level=[0, 1, 2])}
+        wide = wide.reindex(columns=pd.MultiIndex.from_tuples(order))
+        # A stream without a row beside others of its option, scenario and year is nothing; a year without any is between years.
+        there = table.assign(there=1.0).pivot_table(index=index, columns="scenario", values="there", sort=False)
+        beside = there.reindex(index=wide.index, columns=plan.scenarios).notna().to_numpy()
+        wide = wide.mask(wide.isna() & np.tile(beside, (1, len(self.items))), 0.0)
+        self.blocks = {key: self._by_year(block.droplevel([0, 1, 2])) for key, block in wide.groupby(level=[0, 1, 2])}
+
+    def _by_year(self, block: pd.DataFrame) -> np.ndarray:
+        """Return an array year x item x scenario: straight between the years given, constant outside; NaN without any."""
+        columns = [block.iloc[:, at].dropna().sort_index() for at in range(block.shape[1])]
+        values = [np.interp(self.years, c.index, c) if len(c) else np.full(len(self.years), np.nan) for c in columns]
+        return np.stack(values, axis=1).reshape(len(self.years), *self.shape)
 
     def of(self, key: tuple[str, str, str], share: np.ndarray, missing: list[Problem]) -> np.ndarray:
-        """Return an array year x item x scenario, and note years that are needed and missing."""
-        if key[2] in NONE and key not in self.blocks:
+        """Return an array year x item x scenario, and note an option that is in service and has no values."""
+        block = self.blocks.get(key)
+        if block is None and key[2] in NONE:
             return np.zeros((len(self.years), *self.shape))
-        block = self.blocks.get(key, pd.DataFrame(columns=range(int(np.prod(self.shape))), dtype=float)).reindex(self.years)
-        gap = self.gaps.get(key, pd.Series(dtype=bool)).reindex(self.years, fill_value=True).to_numpy(bool)
-        needed = self.years[gap & (share > 0).any(axis=1)]
-        if len(needed):
-            what = f"'{key[2]}' ({key[1]}) in '{key[0]}' has no values of every scenario in {needed[0]}"
-            more = f" and {len(needed) - 1} further years" if len(needed) > 1 else ""
-            missing.append(Problem(self.name, what + more, remedy="add the rows; nothing is taken as 0"))
-        return block.fillna(0.0).to_numpy().reshape(len(self.years), *self.shape)
+        if (block is None or np.isnan(block).any()) and (share > 0).any():
+            what = f"'{key[2]}' ({key[1]}) in '{key[0]}' is in service and has no values of every scenario"
+            missing.append(Problem(self.name, what, remedy="add the rows; nothing is taken as 0"))
+        return np.zeros((len(self.years), *self.shape)) if block is None else np.nan_to_num(block)
 
 
 def _service(plan: Plan, delivered: dict[str, np.ndarray]) -> Iterator[tuple[tuple[str, str, str], np.ndarray]]:

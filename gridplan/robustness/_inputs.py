@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from gridplan.errors import InputError, ParameterError, Problem, suggest
+from gridplan.errors import ParameterError, Problem, StudyError, suggest
 
 BUNDLED = ("cost_classes", "ranges", "defaults")
 NONE = ("", "none")
@@ -24,6 +24,7 @@ NEEDED = {
     "kpis": ("area", "group", "option", "scenario", "year"),
     "enablers": ("area", "group", "option", "project"),
     "spend": ("project", "year", "spend_keur"),
+    "dependencies": ("project", "after"),
 }
 KEYS = {
     "schedule": ["project"],
@@ -88,7 +89,7 @@ class Terms:
         if not self.discount_rate > -1:
             problems.append(Problem("discount_rate", f"{self.discount_rate:g} is not above -1 (-100 %)"))
         weights = list(self.scenario_weights.values())
-        if weights and (min(weights) < 0 or abs(sum(weights) - 1) > 1e-6):
+        if weights and not (min(weights) >= 0 and abs(sum(weights) - 1) <= 1e-6):
             what = f"are {weights}, with the sum {sum(weights):g}"
             problems.append(Problem("scenario_weights", what, remedy="give probabilities of at least 0 that sum to 1"))
         if problems:
@@ -127,19 +128,23 @@ class Plan:
     service
         `area`, `group`, `option`, `year`: the option in service in every year of the horizon.
     benefits
-        `area`, `group`, `option`, `scenario`, `year`, `stream`, `benefit_keur` [kEUR/yr] against none in service.
+        `area`, `group`, `option`, `scenario`, `year`, `stream`, `benefit_keur` [kEUR/yr] against none in service. Between years
+        given the value runs in a straight line, outside it stays; a stream without a row beside others of the year is 0.
     kpis
-        `area`, `group`, `option`, `scenario`, `year`, and one column a KPI: what the option adds to it.
+        `area`, `group`, `option`, `scenario`, `year`, and one column a KPI: what the option adds to it; years as in `benefits`.
     enablers
         `area`, `group`, `option`, `project`: which projects the option waits for. Needed where projects may be late;
         :func:`enablers_of` infers one.
     spend
         `project`, `year`, `spend_keur`: when the capital is spent; by default in equal parts from the start year to the year
         before the delivery.
+    dependencies
+        `project`, `after`, and, where known, `lag_yr` [yr] (after the delivery of the other) and `waits` (``start`` or
+        ``delivery``: which of the project waits); by default `after` of the projects, whose start waits.
 
     Raises
     ------
-    InputError
+    StudyError
         The tables do not hold what they must; all problems at once.
     """
 
@@ -150,12 +155,13 @@ class Plan:
     kpis: pd.DataFrame | None = None
     enablers: pd.DataFrame | None = None
     spend: pd.DataFrame | None = None
+    dependencies: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         problems = [p for name in NEEDED for p in _table_problems(name, getattr(self, name))]
         problems = problems or [*_schedule_problems(self), *_service_problems(self)]
         if problems:
-            raise InputError("plan", problems)
+            raise StudyError("plan", problems)
 
     @property
     def years(self) -> np.ndarray:
@@ -229,27 +235,57 @@ def _service_problems(plan: Plan) -> Iterator[Problem]:
         yield Problem("service", what, remedy="mend the schedule or the service")
 
 
-def enablers_of(schedule: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
-    """Infer which projects an option waits for: those delivered last before it comes into service.
+def enablers_of(schedule: pd.DataFrame, service: pd.DataFrame, closures: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return which projects an option waits for.
 
-    An option that is in service in the first year of the horizon waits for none. This is a guess where several projects come in
-    one year; a table from the needs of the applications is better.
+    With `closures` every need of each application of the option is closed by one of its ways, the one that is delivered first.
+    Without them it is a guess: the option waits for what is delivered last before it comes into service, and an option that is
+    in service in the first year of the horizon waits for nothing.
 
     Parameters
     ----------
     schedule, service
-        As for :class:`Plan`.
+        As for :class:`Plan`; an option is the names of its applications, joined by ``+``.
+    closures
+        From :func:`gridplan.gaps.closures`: `kind`, `item`, `area` (empty: all), `application`, `way`, `project`.
 
     Returns
     -------
     pd.DataFrame
         `area`, `group`, `option`, `project`.
+
+    Raises
+    ------
+    StudyError
+        A need of an option in service is closed by no way that is scheduled.
     """
     first = service.groupby(["area", "group", "option"], sort=False)["year"].min().reset_index()
-    first = first[(first["year"] > service["year"].min()) & ~first["option"].isin(NONE)]
-    rows = []
+    first = first[~first["option"].isin(NONE)]
+    when = schedule.set_index("project")["delivered_year"]
+    rows: list[tuple[str, str, str, str]] = []
+    problems: list[Problem] = []
     for row in first.itertuples():
-        before = schedule[schedule["delivered_year"] <= row.year]
-        last = before.loc[before["delivered_year"] == before["delivered_year"].max(), "project"]
-        rows += [(row.area, row.group, row.option, project) for project in last]
+        if closures is None:
+            before = when[when <= row.year] if row.year > service["year"].min() else when[:0]
+            found = list(before.index[before == before.max()])
+        else:
+            found = _closing(row, closures, when, problems)
+        rows += [(row.area, row.group, row.option, project) for project in found]
+    if problems:
+        raise StudyError("enablers", problems)
     return pd.DataFrame(rows, columns=["area", "group", "option", "project"])
+
+
+def _closing(row: tuple, closures: pd.DataFrame, when: pd.Series, problems: list[Problem]) -> list[str]:
+    """Return the scheduled projects that close the needs of an option, and note needs that none closes."""
+    own = closures[closures["application"].isin(str(row.option).split("+")) & closures["area"].isin(["", row.area])]
+    found: dict[str, None] = {}
+    for (kind, item, application), need in own.groupby(["kind", "item", "application"], sort=False):
+        ways = [list(way["project"]) for _, way in need.groupby("way")]
+        open_ = [way for way in ways if set(way) <= set(when.index)]
+        if open_:
+            found |= dict.fromkeys(min(open_, key=lambda way: when[way].max()))
+        else:
+            what = f"'{application}' in '{row.area}' is in service, but nothing scheduled closes its need of {kind} '{item}'"
+            problems.append(Problem("closures", what, remedy="schedule a project that does, or take it out of service"))
+    return list(found)

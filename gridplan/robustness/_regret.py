@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gridplan.errors import InputError, ParameterError, Problem, suggest
+from gridplan.errors import ParameterError, Problem, StudyError, suggest
 from gridplan.robustness._distributions import Draws
 from gridplan.robustness._evaluate import evaluate
 from gridplan.robustness._inputs import Plan, Terms
@@ -60,7 +60,7 @@ def across(
 
     Raises
     ------
-    InputError
+    StudyError
         Plans differ in scenarios or horizon.
     """
     first = next(iter(plans.values()))
@@ -70,7 +70,7 @@ def across(
         if set(plan.scenarios) != set(first.scenarios) or list(plan.years) != list(first.years)
     ]
     if problems:
-        raise InputError("plans", problems)
+        raise StudyError("plans", problems)
     futures = first.scenarios if draws is None else [str(i) for i in range(len(draws.mix))]
     tables = []
     for name, plan in plans.items():
@@ -103,7 +103,7 @@ def regret(results: pd.DataFrame, *, better: str = "more") -> Regret:
 
     Raises
     ------
-    InputError
+    StudyError
         A pair is missing, occurs twice or has no finite result.
     ParameterError
         `better` is neither.
@@ -152,7 +152,7 @@ def _refuse(results: pd.DataFrame) -> None:
             Problem("results", f"plan '{r.plan}' in '{r.future}': {r.result} is no finite number") for r in odd.itertuples()
         ]
     if problems:
-        raise InputError("regret", problems)
+        raise StudyError("regret", problems)
 
 
 def decisions(schedules: Mapping[str, pd.DataFrame], *, now: int) -> pd.DataFrame:

@@ -48,13 +48,14 @@ def probabilities(outcome: Outcome, targets: pd.DataFrame) -> pd.DataFrame:
     outcome
         From :func:`gridplan.robustness.evaluate`.
     targets
-        `quantity` (``npv_keur`` or a KPI), `year` (missing for present values), `sense` (``at least`` or ``at most``), `target`.
+        `kpi` (a KPI, or a column of `Outcome.money` such as ``npv_keur``), `year` (missing for present values), `sense` (``at
+        least`` or ``at most``), `value`.
 
     Returns
     -------
     pd.DataFrame
         The targets with `probability_percent` [%] and its standard error `probability_error_percent` [%]; the last row, with the
-        quantity ``all``, says how often all are met together.
+        KPI ``all``, says how often all are met together.
 
     Raises
     ------
@@ -63,10 +64,10 @@ def probabilities(outcome: Outcome, targets: pd.DataFrame) -> pd.DataFrame:
     """
     met = _met(outcome, targets)
     share = np.array([*(m.mean() for m in met), np.all(met, axis=0).mean()])
-    joint = pd.DataFrame({"quantity": ["all"], "year": [pd.NA], "sense": [""], "target": [np.nan]})
-    table = pd.concat([targets[["quantity", "year", "sense", "target"]].astype(object), joint.astype(object)], ignore_index=True)
+    joint = pd.DataFrame({"kpi": ["all"], "year": [pd.NA], "sense": [""], "value": [np.nan]})
+    table = pd.concat([targets[["kpi", "year", "sense", "value"]].astype(object), joint.astype(object)], ignore_index=True)
     error = np.sqrt(share * (1 - share) / len(outcome.money))
-    table = table.astype({"quantity": str, "sense": str, "target": float, "year": "Int64"})
+    table = table.astype({"kpi": str, "sense": str, "value": float, "year": "Int64"})
     return table.assign(probability_percent=100 * share, probability_error_percent=100 * error)
 
 
@@ -76,18 +77,18 @@ def _met(outcome: Outcome, targets: pd.DataFrame) -> list[np.ndarray]:
     names, problems, met = [*MONEY, *kpis.columns.drop("sample")], [], []
     for at, row in enumerate(targets.itertuples()):
         where = f"target {at + 1}"
-        if row.quantity not in names:
-            problems.append(Problem(where, f"'{row.quantity}' is no result", remedy=suggest(str(row.quantity), names)))
-        elif row.quantity not in MONEY and row.year not in kpis.index:
+        if row.kpi not in names:
+            problems.append(Problem(where, f"'{row.kpi}' is no result", remedy=suggest(str(row.kpi), names)))
+        elif row.kpi not in MONEY and row.year not in kpis.index:
             problems.append(Problem(where, f"{row.year} is no year of the plan", remedy="give a year of its horizon"))
         elif row.sense not in SENSES:
             problems.append(Problem(where, f"'{row.sense}' is not allowed", remedy=suggest(str(row.sense), SENSES)))
-        elif not np.isfinite(row.target):
-            problems.append(Problem(where, f"{row.target} is no number"))
+        elif not np.isfinite(row.value):
+            problems.append(Problem(where, f"{row.value} is no number"))
         else:
-            found = outcome.money[row.quantity] if row.quantity in MONEY else kpis.loc[row.year, row.quantity]
+            found = outcome.money[row.kpi] if row.kpi in MONEY else kpis.loc[row.year, row.kpi]
             found = np.atleast_1d(np.asarray(found, float))
-            met.append(found >= row.target if row.sense == "at least" else found <= row.target)
+            met.append(found >= row.value if row.sense == "at least" else found <= row.value)
     if problems:
         raise ParameterError("targets", problems)
     if not met:

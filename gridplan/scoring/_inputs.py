@@ -12,7 +12,7 @@ import pandas as pd
 from gridplan import tables
 from gridplan.errors import ParameterError, Problem, StudyError, suggest
 
-BUNDLED = ("defaults", "random_index", "spend_classes")
+BUNDLED = ("criteria", "defaults", "random_index", "spend_classes")
 
 
 @functools.cache
@@ -27,7 +27,8 @@ def bundled(name: str) -> pd.DataFrame:
     Parameters
     ----------
     name
-        ``defaults``, ``random_index`` (of the consistency ratio) or ``spend_classes`` (which test applies to which spend).
+        ``criteria`` (to start from; a utility has its own), ``defaults``, ``random_index`` (of the consistency ratio) or
+        ``spend_classes`` (which test applies to which spend).
 
     Raises
     ------
