@@ -60,7 +60,9 @@ def left_out(given: Portfolio, model: Model, starts: np.ndarray) -> pd.DataFrame
     table = given.projects.sort_values("project", ignore_index=True)
     off = np.flatnonzero(starts == NEVER)
     chance = chances(model, starts)
-    rows = [(table["project"][p], table["label"][p], table["capex_keur"][p], *_reason(model, starts, int(p), chance)) for p in off]
+    rows = [
+        (table["project"][p], table["label"][p], table["capex_keur"][p], *_reason(model, starts, int(p), chance)) for p in off
+    ]
     found = pd.DataFrame(rows, columns=["project", "label", "capex_keur", "reason", "gain_keur"])
     return found.sort_values(["gain_keur", "project"], ascending=[False, True], ignore_index=True)
 
@@ -70,7 +72,11 @@ def chances(model: Model, starts: np.ndarray) -> dict[int, tuple[float, float, s
     weight = weights(model, model.choices.objective)
     packed, free = pack(model, weight), pack(model, weight, limits=False)
     held = packed.worth(starts)
-    goals = {block.area + ": " + option: units for block in model.blocks for option, units in zip(block.options, block.units, strict=True)}
+    goals = {
+        block.area + ": " + option: units
+        for block in model.blocks
+        for option, units in zip(block.options, block.units, strict=True)
+    }
     own = {model.names[p]: frozenset([len(model.units) + p]) for p in np.flatnonzero(starts == NEVER)}
     found: dict[int, tuple[float, float, str]] = {}
     for goal, units in {**own, **goals}.items():

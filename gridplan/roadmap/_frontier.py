@@ -45,7 +45,9 @@ def frontier(given: Portfolio, choices: Choices, *, shares: Sequence[float] = (0
         raise ParameterError("frontier", problems)
     rows = []
     for share in sorted(shares):
-        scaled = given.budgets.assign(budget_keur=given.budgets["budget_keur"].where(~capex, given.budgets["budget_keur"] * share))
+        scaled = given.budgets.assign(
+            budget_keur=given.budgets["budget_keur"].where(~capex, given.budgets["budget_keur"] * share)
+        )
         found = solve(replace(given, budgets=scaled), choices)
         inside = scaled["year"].between(choices.first_year, choices.last_year) & capex
         rows.append((share, scaled.loc[inside, "budget_keur"].sum(), *_facts(found)))
@@ -79,7 +81,7 @@ def one_more(given: Portfolio, found: Roadmap, *, step_percent: float = 10.0, mo
         sure only as far as it exceeds the gaps of both solutions.
     """
     rows = []
-    limits = found.binding[found.binding["kind"] != "target"].nlargest(most, "per_unit", keep="first")
+    limits = found.binding[found.binding["kind"] != "target"].sort_values("per_unit", ascending=False, kind="stable").head(most)
     for row in limits.itertuples():
         more = row.allowed * step_percent / 100
         again = solve(_raised(given, row, more), found.choices)

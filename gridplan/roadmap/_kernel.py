@@ -103,9 +103,7 @@ def met_years(starts: np.ndarray, steps: np.ndarray, needs: tuple, never: int) -
 
 
 @njit(cache=True)
-def worth(
-    starts: np.ndarray, steps: np.ndarray, needs: tuple, gain: np.ndarray, blocks: tuple
-) -> float:
+def worth(starts: np.ndarray, steps: np.ndarray, needs: tuple, gain: np.ndarray, blocks: tuple) -> float:
     """Value of a plan: that of its starts, and in each block and year that of the best option."""
     block_at, asks_at, asks, value = blocks
     never = value.shape[1]
@@ -145,8 +143,18 @@ def decode(
 
 @njit(cache=True)
 def anneal(
-    order: np.ndarray, many: int, tries: int, seed: int, first: np.ndarray, amount: np.ndarray, times: tuple, waits: tuple,
-    use: np.ndarray, needs: tuple, gain: np.ndarray, blocks: tuple
+    order: np.ndarray,
+    many: int,
+    tries: int,
+    seed: int,
+    first: np.ndarray,
+    amount: np.ndarray,
+    times: tuple,
+    waits: tuple,
+    use: np.ndarray,
+    needs: tuple,
+    gain: np.ndarray,
+    blocks: tuple,
 ) -> tuple:
     """Improve an order by moving and swapping units, accepting worse ones less and less; return the best starts and value."""
     np.random.seed(seed)

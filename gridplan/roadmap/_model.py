@@ -211,9 +211,7 @@ def _sets(table: pd.DataFrame, at: dict[str, int]) -> tuple[tuple[str, tuple[int
     return tuple((name, tuple(sorted(at[p] for p in part["project"]))) for name, part in table.groupby("set"))
 
 
-def _limits(
-    given: Portfolio, table: pd.DataFrame, choices: Choices, *, spend: np.ndarray, opex: np.ndarray
-) -> tuple[Limit, ...]:
+def _limits(given: Portfolio, table: pd.DataFrame, choices: Choices, *, spend: np.ndarray, opex: np.ndarray) -> tuple[Limit, ...]:
     years, found = list(choices.years), []
     budgets = given.budgets.assign(kind=given.budgets["kind"].replace("", "capex"))
     for (kind, fund), part in budgets.groupby(["kind", "fund"]):
@@ -298,9 +296,7 @@ def _line(known: np.ndarray, values: np.ndarray, years: np.ndarray) -> np.ndarra
     return np.interp(years, known[order], values[order])
 
 
-def _blocks(
-    given: Portfolio, needs: dict[tuple[str, str], int | None], years: np.ndarray, asks: Asks
-) -> tuple[Block, ...]:
+def _blocks(given: Portfolio, needs: dict[tuple[str, str], int | None], years: np.ndarray, asks: Asks) -> tuple[Block, ...]:
     kpis = given.kpis
     joined = pd.concat([given.benefits, given.contributions]) if len(given.contributions) else given.benefits
     found = []

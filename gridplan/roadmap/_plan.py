@@ -18,7 +18,9 @@ def service(model: Model, starts: np.ndarray) -> np.ndarray:
 def unit_years(model: Model, starts: np.ndarray) -> np.ndarray:
     """Return the year from which each unit of needs is met."""
     when = service(model, starts)
-    return np.array([max((min(max(when[p] for p in way) for way in clause) for clause in unit), default=0) for unit in model.units])
+    return np.array(
+        [max((min(max(when[p] for p in way) for way in clause) for clause in unit), default=0) for unit in model.units]
+    )
 
 
 def choose(model: Model, starts: np.ndarray, weight: Weights) -> list[np.ndarray]:
@@ -58,7 +60,9 @@ def room(model: Model, starts: np.ndarray) -> list[np.ndarray]:
 def kpi_path(model: Model, options: list[np.ndarray], kpi: str) -> np.ndarray:
     """Return a KPI by year."""
     years = np.arange(model.horizon)
-    return sum((block.kpis[kpi][picked, years] for block, picked in zip(model.blocks, options, strict=True)), np.zeros(len(years)))
+    return sum(
+        (block.kpis[kpi][picked, years] for block, picked in zip(model.blocks, options, strict=True)), np.zeros(len(years))
+    )
 
 
 def broken(model: Model, starts: np.ndarray) -> list[str]:

@@ -105,7 +105,9 @@ def _clauses(program: Program) -> None:
     for clause in sorted({clause for unit in model.units for clause in unit if len(clause) > 1}):
         for t in range(model.horizon):
             ways = [(way, [program.served(p, t) for p in way]) for way in clause]
-            open_now = [states[0] if len(way) == 1 else _way(program, way, states, t) for way, states in ways if None not in states]
+            open_now = [
+                states[0] if len(way) == 1 else _way(program, way, states, t) for way, states in ways if None not in states
+            ]
             if open_now:
                 own = program.clause[clause, t] = program.column()
                 program.row([(own, 1.0), *((column, -1.0) for column in open_now)], -INF, 0)

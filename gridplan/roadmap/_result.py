@@ -158,7 +158,9 @@ def money(model: Model, starts: np.ndarray, options: list[np.ndarray]) -> pd.Dat
     """Return money by year; the discounted sum over all years is the net present value."""
     on, years = np.flatnonzero(starts != NEVER), np.arange(model.horizon)
     capex, opex = model.spend[on, starts[on]].sum(axis=0), model.opex[on, starts[on]].sum(axis=0)
-    benefit = sum((block.benefit[picked, years] for block, picked in zip(model.blocks, options, strict=True)), np.zeros(len(years)))
+    benefit = sum(
+        (block.benefit[picked, years] for block, picked in zip(model.blocks, options, strict=True)), np.zeros(len(years))
+    )
     benefit = benefit + model.gains[on, starts[on]].sum(axis=0)
     net = benefit - capex - opex
     left = np.zeros(model.horizon)
@@ -207,7 +209,11 @@ def options(model: Model, picked: list[np.ndarray]) -> pd.DataFrame:
         )
         for block, chosen in zip(model.blocks, picked, strict=True)
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["area", "group", "year", "option", "benefit_keur"])
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["area", "group", "year", "option", "benefit_keur"])
+    )
 
 
 def kpis(model: Model, picked: list[np.ndarray]) -> pd.DataFrame:
@@ -229,7 +235,9 @@ def kpis(model: Model, picked: list[np.ndarray]) -> pd.DataFrame:
     aims = model.targets.rename(columns={"value": "target"})[["kpi", "year", "sense", "target"]]
     joined = table.astype({"year": int}).merge(aims.astype({"year": int}), on=["kpi", "year"], how="left")
     slack = _plan.EPS * joined["target"].abs().clip(lower=1.0)
-    kept = np.where(joined["sense"] == "at least", joined["value"] >= joined["target"] - slack, joined["value"] <= joined["target"] + slack)
+    kept = np.where(
+        joined["sense"] == "at least", joined["value"] >= joined["target"] - slack, joined["value"] <= joined["target"] + slack
+    )
     return joined.assign(met=pd.array(np.where(joined["target"].notna(), kept, None), dtype="boolean"))
 
 
@@ -240,8 +248,17 @@ def compared(model: Model, found: Found, greedy: dict[str, np.ndarray]) -> pd.Da
     for name, starts in greedy.items():
         picked = _plan.choose(model, starts, weight)
         faults = _plan.broken(model, starts)
-        missed = [f"{row.kpi} {row.year}" for row, met in zip(model.targets.itertuples(), _plan.targets_met(model, picked), strict=True) if not met]
-        remark = "; ".join(filter(None, [PLANS[name], "breaks: " + ", ".join(faults) if faults else "", "misses: " + ", ".join(missed) if missed else ""]))
+        missed = [
+            f"{row.kpi} {row.year}"
+            for row, met in zip(model.targets.itertuples(), _plan.targets_met(model, picked), strict=True)
+            if not met
+        ]
+        remark = "; ".join(
+            filter(
+                None,
+                [PLANS[name], "breaks: " + ", ".join(faults) if faults else "", "misses: " + ", ".join(missed) if missed else ""],
+            )
+        )
         rows.append(_row(model, name, starts, picked, remark))
     table = pd.DataFrame(rows)
     best = table["value"].iloc[0]

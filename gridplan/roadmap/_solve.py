@@ -89,7 +89,7 @@ def _search(model: Model, weight: Weights, known: list[np.ndarray]) -> list[np.n
     order = _greedy.enablers(packed)
     rest = [unit for unit in _greedy.useful(model, weight) if unit not in order]
     size = max(len(model.names) * len(model.blocks), 1)
-    tries = int(np.clip(6e7 / (size * model.horizon + 200), 500, 40_000))
+    tries = min(int(np.clip(6e7 / (size * model.horizon + 200), 500, 40_000)), 500 * (len(order) + len(rest)))
     better, _ = packed.improve(order, rest, tries) if order or rest else (packed.place([]), 0.0)
     idle = np.full(len(model.names), NEVER)
     return [plan for plan in [idle, *known, better] if not _plan.broken(model, plan)]
@@ -103,15 +103,15 @@ def _best(
     program = write(model, whole_options=bool(floors) or len(model.targets) > 0, floors=floors)
     start = _warm(model, weight, known, floors) if options else None
     values = None if start is None else point(program, *start)
-    result = run(program, load(program, weight), seconds=clock.left(), gap=choices.gap_percent / 100, start=values, threads=choices.threads)
+    result = run(
+        program, load(program, weight), seconds=clock.left(), gap=choices.gap_percent / 100, start=values, threads=choices.threads
+    )
     if result.values is None and start is None:
         return None
     return _better(model, weight, result, None if result.values is None else read(program, result.values), start)
 
 
-def _warm(
-    model: Model, weight: Weights, known: list[np.ndarray], floors: Floors
-) -> tuple[np.ndarray, list[np.ndarray]] | None:
+def _warm(model: Model, weight: Weights, known: list[np.ndarray], floors: Floors) -> tuple[np.ndarray, list[np.ndarray]] | None:
     """Return the best known plan that meets every target and floor."""
     best, top = None, -np.inf
     for starts in known:

@@ -16,21 +16,13 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Run:
-    """What one run found: values of the columns (None if nothing), its value, the bound, and whether it was proved."""
+    """What one run found: values of the columns (None if nothing), their value, the bound, whether the search was complete."""
 
     values: np.ndarray | None
     value: float
     bound: float
     proved: bool
     infeasible: bool
-    seconds: float
-
-    @property
-    def gap(self) -> float:
-        """Distance of value and bound as a share of the value."""
-        if self.values is None:
-            return np.inf
-        return max(self.bound - self.value, 0.0) / max(abs(self.value), 1e-9)
 
 
 def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0) -> highspy.Highs:
@@ -47,9 +39,24 @@ def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0) -> hig
 def run(
     program: Program, lp: highspy.HighsLp, *, seconds: float, gap: float, threads: int = 1, start: np.ndarray | None = None
 ) -> Run:
-    """Solve a program from :func:`~gridplan.roadmap._program.load`, from a plan if one is given."""
+    """Solve a program from :func:`~gridplan.roadmap._program.load`, from a plan if one is given.
+
+    HiGHS 1.16 may report the value of a plan that its presolve has made better than the one it was started from, and still return
+    the latter. A value that does not belong to the plan returned is therefore not believed: if the search was complete it is run
+    again without a start, otherwise the plan is kept with its own value.
+    """
     begin = time.monotonic()
-    solver = quiet(threads=threads, seconds=seconds, gap=gap)
+    found = _once(program, lp, quiet(threads=threads, seconds=seconds, gap=gap), start)
+    if start is not None and found.proved and found.values is not None:
+        own = lp.offset_ + float(np.asarray(lp.col_cost_) @ found.values)
+        if found.value - own > 1e-6 * max(abs(own), 1.0):
+            left = seconds - (time.monotonic() - begin)
+            again = _once(program, lp, quiet(threads=threads, seconds=left, gap=gap), None)
+            return again if again.values is not None else found
+    return found
+
+
+def _once(program: Program, lp: highspy.HighsLp, solver: highspy.Highs, start: np.ndarray | None) -> Run:
     if solver.passModel(lp) == highspy.HighsStatus.kError:
         raise GridplanError("the solver refuses the program of the roadmap; this is a fault of gridplan")
     if start is not None:
@@ -64,8 +71,7 @@ def run(
     values = np.array(solver.getSolution().col_value) if found else None
     value = float(info.objective_function_value) if found else -np.inf
     bound = float(info.mip_dual_bound) if any(program.whole) else value
-    proved = status == highspy.HighsModelStatus.kOptimal
-    return Run(values, value, bound, proved, infeasible, time.monotonic() - begin)
+    return Run(values, value, bound, status == highspy.HighsModelStatus.kOptimal, infeasible)
 
 
 def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray, np.ndarray, float]:

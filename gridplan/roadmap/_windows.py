@@ -109,7 +109,9 @@ def _single(limits: tuple[Limit, ...], low: np.ndarray, high: np.ndarray, why: d
         for p in np.flatnonzero(low <= high):
             fits = np.flatnonzero(allowed[p, low[p] : high[p] + 1])
             if len(fits) == 0:
-                why[p] = f"alone it needs more than the {limit.kind} limit of '{limit.name}' in every year in which it could start"
+                why[p] = (
+                    f"alone it needs more than the {limit.kind} limit of '{limit.name}' in every year in which it could start"
+                )
                 low[p] = high[p] + 1
             else:
                 low[p], high[p] = low[p] + fits[0], low[p] + fits[-1]
@@ -126,7 +128,9 @@ def _chains(
             later = low[other] + offset if possible else high[one] + 1
             if later > low[one]:
                 if low[one] <= high[one] < later:
-                    why[one] = f"it waits for '{names[other]}', which " + ("comes too late" if possible else "cannot be delivered")
+                    why[one] = f"it waits for '{names[other]}', which " + (
+                        "comes too late" if possible else "cannot be delivered"
+                    )
                 low[one] = later
         if (low == old).all():
             return
