@@ -133,6 +133,13 @@ def test_a_chain_is_the_product_of_the_systems_along_it_and_names_single_points(
     assert (found.missing["two"], found.availability["two"]) == ("CIS", 0.0)
 
 
+def test_a_chain_holds_those_of_the_applications_that_it_needs():
+    rows = [("one", "application", "two"), ("two", "application", "three"), ("two", "system", "RTU"), ("three", "system", "GIS")]
+    needs = pd.DataFrame(rows, columns=["application", "kind", "item"])
+    found = architecture.chains(needs, systems(), pd.DataFrame(CLEAN), STANDARDS).set_index("application")
+    assert found.systems.to_dict() == {"one": "RTU|GIS", "two": "RTU|GIS", "three": "GIS"}
+
+
 def test_effort_is_the_hand_computed_one():
     rows = pd.DataFrame(
         [

@@ -269,6 +269,18 @@ def test_needs_become_flows_of_every_site_of_their_kind_in_each_of_its_areas():
         communications.flows(needs, place, pd.DataFrame({"system": ["X"], "site": [""]}))
 
 
+def test_a_link_moved_to_another_medium_has_the_figures_of_that_medium():
+    net = links("a-b", "b-c").assign(capacity_kbps=[50.0, np.nan], latency_ms=[1.0, np.nan])
+    both = pd.concat([media(), media(medium="radio", latency_ms=40.0, capacity_kbps=10.0)], ignore_index=True)
+    moved = communications.moved(net, "a-b", "radio")
+    found = deliver([flow()], sites("a", "b", "c"), moved, both).links.set_index("link")
+    assert found.capacity_kbps.to_dict() == {"a-b": 10.0, "b-c": 100.0}
+    assert found.latency_ms["a-b"] == pytest.approx(40.0 + 0.5 + 100.0)
+    assert net.medium.tolist() == ["fibre", "fibre"]
+    with pytest.raises(ParameterError, match="link 'a-c': does not exist; did you mean"):
+        communications.moved(net, "a-c", "radio")
+
+
 # --- published classes ------------------------------------------------------------------------------------------------------
 
 

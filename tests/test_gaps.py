@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridplan import architecture, communications, gaps, network
+from gridplan import architecture, assess, communications, gaps, network
 from gridplan.errors import ParameterError, StudyError
 from gridplan.gaps import _check, _find
 
@@ -208,6 +208,42 @@ def test_growth_counts_the_devices_of_delivered_projects(simple):
     assert table.number_today["a1"].tolist() == [1, 1]
 
 
+def test_a_project_begins_when_those_before_it_are_done():
+    tables = small(SIMPLE, after={"p1": "p2|p3", "p2": "p4"})
+    tables["projects"]["duration_yr"] = [0.5, 1.0, 2.5, 1.5, 0.25, 3.0]
+    found = gaps.earliest(gaps.facts(tables, year=2025), 2026).set_index("project").year
+    # p4 takes 1.5 years, p2 one more, p3 2.5: p1 begins in the middle of 2028 and is done with it
+    assert found.to_dict() == {"p1": 2028, "p2": 2028, "p3": 2028, "p4": 2027, "p5": 2026, "p6": 2028}
+
+
+def test_the_way_to_each_application_and_what_each_project_closes(simple):
+    way = gaps.routes(simple).iloc[0]
+    assert (way.application, way.projects, way.route, way.never) == ("app", 4, "p1, p2, p3, p4", "")
+    assert way.capex_keur == 10 + 11 + 12 + 13
+    counted = gaps.by_project(simple).set_index("project").gaps.to_dict()
+    assert counted == {"p1": 4, "p2": 1, "p3": 1, "p4": 1, "p5": 0, "p6": 0}
+
+
+def test_changes_between_states_are_named_by_kind(simple):
+    found = gaps.changes(gaps.state(simple), gaps.state(simple, ["p1", "p3"]), "now to then")
+    assert found.to_numpy().tolist() == [
+        ["now to then", "systems", "C", "new", ""],
+        ["now to then", "interfaces", "old", "replaced", "new"],
+        ["now to then", "interfaces", "new", "new", ""],
+        ["now to then", "links", "s1-c", "new", ""],
+    ]
+    names = {name: state.projects for name, state in gaps.states(simple).items()}
+    assert names == {"As is": (), "Interim": (), "Target": ("p1", "p2", "p3", "p4", "p5", "p6")}
+
+
+def test_flows_of_an_application_come_with_what_they_miss(simple):
+    flows, missed, links = gaps.flows_of(gaps.delivered(simple), "app")
+    assert (flows.site.tolist(), missed.site.tolist(), links.link.tolist()) == (["s1", "s2"], ["s1"], ["s2-c"])
+    assert flows[["site_kind", "to_system"]].to_numpy().tolist() == [["station", "A"]] * 2
+    with pytest.raises(ParameterError, match="application 'flisr': asks for no communication; known: app"):
+        gaps.flows_of(gaps.delivered(simple), "flisr")
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +268,22 @@ def test_a_need_or_a_delivery_of_something_unknown_is_named_with_its_row():
     assert "systems.csv, row 2, column 'zone': is empty" in broken("systems", zone="")
     assert "systems.csv, row 2, column 'availability': 1.01 is above 1" in broken("systems", availability=1.01)
     assert "media.csv, row 2, column 'latency_ms': -3 is below 0 [ms]" in broken("media", latency_ms=-3)
+
+
+def test_an_interface_or_a_link_to_nowhere_new_is_named_with_its_row():
+    assert "interfaces.csv, row 2, column 'to_system': interface 'old' goes from 'A' to itself" in broken(
+        "interfaces", to_system="A"
+    )
+    assert "system 'B' is not; make the interface planned, or the system present" in _planned()
+    assert "links.csv, row 2, column 'to_site': goes from 's1' to itself; name its other end" in broken("links", to_site="s1")
+
+
+def _planned() -> str:
+    tables = small(SIMPLE)
+    tables["systems"].loc[1, "status"] = "planned"
+    with pytest.raises(StudyError) as caught:
+        gaps.check(tables)
+    return str(caught.value)
 
 
 def test_cycles_of_projects_and_of_needs_name_their_rows():
@@ -334,6 +386,13 @@ def test_places_of_the_bundled_study_are_those_of_the_network(bundled):
     assert set(stations.bus) == set(net.load.bus)
     assert set(own.loc[own.kind == "substation", "bus"]) == set(net.trafo.lv_bus)
     assert stations[stations.kind == "switching station"].groupby("areas").size().eq(6).all()
+
+
+def test_applications_of_the_bundled_study_are_those_whose_effect_is_computed(bundled):
+    table = bundled.tables["applications"]
+    own = {group: tuple(part["application"]) for group, part in table.groupby("group", sort=False)}
+    assert {group: set(names) for group, names in own.items()} == {group: set(names) for group, names in assess.GROUPS.items()}
+    assert set(bundled.tables["needs"]["application"]) == set(table["application"])
 
 
 def test_every_row_of_the_bundled_inventory_has_a_source(bundled):

@@ -118,6 +118,42 @@ def test_reliability_of_the_bundled_study(tmp_path):
     assert pd.read_csv(run.folder / "csv" / "automation-curve.csv")["saidi_min"].is_monotonic_decreasing
 
 
+@pytest.mark.parametrize("stem", ["60-it-ot-architecture", "70-capability-and-gaps"])
+def test_the_it_ot_half_needs_its_tables_and_says_so(stem, hostile, tmp_path):
+    with pytest.raises(errors.ReportError, match="add the table 'systems'"):
+        report.render(ROOT / "notebooks" / f"{stem}.ipynb", study=hostile, out=tmp_path)
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_architecture_and_communications_of_the_bundled_study(tmp_path):
+    run = report.render(ROOT / "notebooks" / "60-it-ot-architecture.ipynb", study=ROOT / "data" / "oberrhein", out=tmp_path)
+    found = {file.stem: pd.read_csv(file) for file in run.csv}
+    assert len(found["architecture-target"]) > len(found["architecture"])
+    assert {"EAM-SAS-remote", "OMS1"} <= set(found["security-findings"]["item"])
+    assert found["security-rules"]["number"].sum() == len(found["security-findings"])
+    assert found["standards-coverage"].query("state == 'Target'")["legacy"].sum() == 0
+    assert found["chains"]["availability"].between(0.9, 0.9999).all()
+    assert found["coverage-map"]["outcome"].isin(["no path", "misses something"]).all()
+    assert found["coverage-map-target"]["outcome"].eq("served").all()
+    target = found["communication-performance"].query("state == 'Target'")
+    assert (target["latency_ms"] <= target["latency_needed_ms"]).all()
+    assert found["second-paths"]["gain_min"].max() > 600
+
+
+def test_capability_and_gaps_of_the_bundled_study(tmp_path):
+    run = report.render(ROOT / "notebooks" / "70-capability-and-gaps.ipynb", study=ROOT / "data" / "oberrhein", out=tmp_path)
+    found = {file.stem: pd.read_csv(file) for file in run.csv}
+    assert found["gaps-by-kind"]["closed_by"].ne("no project").all()
+    by_state = found["verdicts"].groupby("state")["verdict"].agg(lambda said: said.eq("ready").mean())
+    assert (by_state["As is"], by_state["Target"]) == (0, 1)
+    ways = found["shortest-ways"].set_index("application")["projects"]
+    assert ways["Predictive maintenance"] == ways.min()
+    assert len(found["shortest-way-to-all"]) >= ways.max()
+    devices = found["device-growth"].groupby("year")["number"].sum()
+    assert devices.is_monotonic_increasing
+    assert devices.iloc[0] == found["device-growth"].query("year == year.min()")["number_today"].sum()
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> report.Run:
     out = tmp_path_factory.mktemp("plan")

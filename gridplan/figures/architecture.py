@@ -448,7 +448,9 @@ def interoperability(states: Mapping[str, pd.DataFrame], *, title: str, caption:
                 cliponaxis=False,
             )
         )
-    figure.update_layout(barmode="group", bargap=0.25, height=340, yaxis={"title": {"text": "interfaces"}})
+    figure.update_layout(
+        barmode="group", bargap=0.25, height=340, xaxis={"tickangle": 0}, yaxis={"title": {"text": "interfaces"}}
+    )
     means = {name: (own["level"] * own["interfaces"]).sum() / max(own["interfaces"].sum(), 1) for name, own in states.items()}
     alt = "Mean level: " + ", ".join(f"{name} {value:.1f}" for name, value in means.items()) + "."
     return Figure(figure, "interoperability", title, caption, alt, table)

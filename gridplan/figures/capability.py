@@ -56,7 +56,7 @@ def heat(levels: pd.DataFrame, domains: pd.DataFrame, scale: pd.DataFrame, *, ti
     names = [theme.text(n) for n in table["label"]]
     figure = go.Figure()
     z = [[_state(row, level) for level in range(1, TOP + 1)] for row in table.itertuples()]
-    scale_words = [f"{r.level} {theme.text(r.label)}" for r in scale.itertuples() if r.level > 0]
+    scale_words = [f"{r.level}<br>{theme.text(r.label)}" for r in scale.itertuples() if r.level > 0]
     colours = [[0, "#f1f4f6"], [0.33, "#f1f4f6"], [0.33, "#f0cf9c"], [0.67, "#f0cf9c"], [0.67, theme.ACCENT], [1, theme.ACCENT]]
     said = [[_words(row, level) for level in range(1, TOP + 1)] for row in table.itertuples()]
     cells = {"z": z, "zmin": 0, "zmax": 2, "colorscale": colours, "showscale": False, "xgap": 3, "ygap": 3}
@@ -81,11 +81,11 @@ def heat(levels: pd.DataFrame, domains: pd.DataFrame, scale: pd.DataFrame, *, ti
     _brackets(figure, table, domains)
     height = 130 + 30 * len(names)
     figure.update_layout(
-        xaxis={"side": "top", "ticks": "", "showgrid": False},
+        xaxis={"side": "top", "ticks": "", "showgrid": False, "tickangle": 0},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "showgrid": False, "ticks": ""},
         height=height,
-        margin={"l": 180, "r": 200, "t": 96, "b": 8},
-        legend={"y": 1 + 34 / height, "itemclick": False, "itemdoubleclick": False},
+        margin={"l": 180, "r": 190, "t": 104, "b": 8},
+        legend={"y": 1 + 48 / (height - 112), "entrywidth": 0, "x": -0.2, "itemclick": False, "itemdoubleclick": False},
         meta={"print_height": 110 + 24 * len(names)},
     )
     alt = "; ".join(f"{row.label}: level {row.level}, target {row.target_level}" for row in table.itertuples()) + "."

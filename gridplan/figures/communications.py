@@ -321,7 +321,7 @@ def performance(states: Mapping[str, pd.DataFrame], labels: Mapping[str, str], *
     """
     table = pd.concat([_worst(flows, labels).assign(state=name) for name, flows in states.items()], ignore_index=True)
     needs = list(dict.fromkeys(table["flow"]))[::-1]
-    titles = ["Latency one way [ms]", "Without a path [min/yr]"]
+    titles = ["Latency [ms]", "No path [min/yr]"]
     figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles)
     asked = table.drop_duplicates("flow")
     for column, (got, wanted) in enumerate((("latency_ms", "latency_needed_ms"), ("down_min", "down_needed_min")), 1):
@@ -331,7 +331,8 @@ def performance(states: Mapping[str, pd.DataFrame], labels: Mapping[str, str], *
             own = table[table["state"] == name]
             marker = {"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2, "color": colour}}
             _dots(figure, column, own, got, marker, name)
-        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=1)
+        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=1, tickangle=0, tickfont={"size": 11})
+    figure.update_annotations(font_size=13)
     figure.update_yaxes(categoryorder="array", categoryarray=[theme.text(n) for n in needs], showgrid=True, ticks="")
     figure.update_layout(
         height=130 + 23 * len(needs),

@@ -271,7 +271,7 @@ def project_table(found: pd.DataFrame) -> Table:
     )
 
 
-def route_table(found: pd.DataFrame, labels: Mapping[str, str], currency: str) -> Table:
+def route_table(found: pd.DataFrame, labels: Mapping[str, str]) -> Table:
     """Return the smallest set of projects for every application.
 
     Parameters
@@ -280,15 +280,11 @@ def route_table(found: pd.DataFrame, labels: Mapping[str, str], currency: str) -
         From :func:`gridplan.gaps.routes`.
     labels
         Name of each application as a reader knows it.
-    currency
-        Currency of the study.
     """
     table = found.assign(application=found["application"].map(lambda name: labels.get(name, name)))
     table = table.sort_values(["projects", "capex_keur"], kind="stable", ignore_index=True)
     table = table if (table["never"] != "").any() else table.drop(columns="never")
-    caption = (
-        f"Smallest number of projects, of equal sets the cheapest, for each application alone; costs in thousands of {currency}."
-    )
+    caption = "Smallest number of projects, of equal sets the cheapest, for each application alone."
     title = "The shortest way to each application"
     return Table(table, "shortest-ways", title, caption, {"capex_keur": 0})
 
@@ -310,7 +306,7 @@ def way_table(found: pd.DataFrame, words: str, *, where: str = "all areas", name
     if not found.attrs["possible"]:
         lost = ", ".join(found.attrs["never"]) or "the projects exclude each other"
         return Table(found, name, f"No set of projects lets {words} run in {where}", f"Closed by no project: {lost}.")
-    title = f"{len(found)} projects let {words} run in {where}, for {number(found['capex_keur'].sum(), 0)} thousand"
+    title = f"{len(found)} projects let {words} run in {where}, for {number(found['capex_keur'].sum(), 0)} kEUR"
     return Table(found, name, title, "In an order in which they can be done.", {"capex_keur": 0, "duration_yr": 1})
 
 
@@ -333,18 +329,15 @@ def gap_lesson(found: pd.DataFrame, ready: Mapping[str, pd.DataFrame], ways: pd.
     able = [f"{(table['verdict'] == 'ready').sum()} {name.lower()}" for name, table in ready.items()]
     possible = ways[ways["projects"] > 0].sort_values(["projects", "capex_keur"], kind="stable")
     last = devices[devices["year"] == devices["year"].max()]
-    nearest = (
-        "- **What is nearest**: {near} needs {few} projects for {cost:,.0f} thousand; {far} needs {many}.\n"
-        if len(possible)
-        else ""
-    )
+    near = "- **What is nearest**: {near} needs {few} projects for {cost:,.0f} kEUR; {far} needs {many}.\n"
+    nearest = near if len(possible) else ""
     return prose(
         "- **What can run**: of {pairs} pairs of application and area {able}.\n"
         "- **What is missing**: {gaps} gaps, most of them of kind {kind} ({count}); "
         + ("**{lost} are closed by no project of the study**.\n" if lost else "projects of the study close all of them.\n")
         + nearest
-        + "- **What grows**: field devices from {today:,.0f} to {later:,.0f}, each of which asks for a path, a place in the network "
-        "model and someone who looks after it.",
+        + "- **What grows**: field devices from {today:,.0f} to {later:,.0f}, each of which asks for a path, a place in the "
+        "network model and someone who looks after it.",
         pairs=len(next(iter(ready.values()))),
         able=", ".join(able),
         gaps=len(found),
