@@ -111,3 +111,6 @@ def test_ties_that_carry_everything_never_lose_more_minutes(today):
     ties = reliability.ties(today.result)
     assert ties["full_percent"].between(0, 100).all()
     assert len(ties) == 6
+    states = reliability.bound_by_state(today.result)
+    share = (states["weight"] * states["tried"] * states["bound_percent"]).sum() / (states["weight"] * states["tried"]).sum()
+    assert share == pytest.approx(100 - (ties["tried"] * ties["full_percent"]).sum() / ties["tried"].sum())

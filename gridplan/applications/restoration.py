@@ -33,7 +33,7 @@ _TABLES = ("rates", "restoration", "switchgear")
 _PER_CUSTOMER = ["saifi", "saidi_min", "maifi_e", "planned_saidi_min"]
 _SUMMED = ["customers", "ens_mwh", "interruption_cost_keur"]
 
-__all__ = ["ALL", "NONE", "ORDER", "case_of", "evaluate", "in_service"]
+__all__ = ["ALL", "NONE", "ORDER", "OUTSIDE", "case_of", "evaluate", "in_service"]
 
 
 def case_of(model: Model, outages: Outages | None = None) -> OperatingCase:

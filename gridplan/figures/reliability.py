@@ -50,7 +50,8 @@ def minutes_map(where: maps.Map, points: pd.DataFrame) -> Figure:
     worst = points.loc[points["interrupted_min"].idxmax()] if len(points) else None
     title = "No station is ever interrupted"
     if worst is not None and worst["interrupted_min"] > 0:
-        title = f"{_capital(worst['name'])} is without supply {number(worst['interrupted_min'], 0)} minutes in a mean year, the longest of all"
+        name, minutes = _capital(worst["name"]), number(worst["interrupted_min"], 0)
+        title = f"{name} is without supply {minutes} minutes in a mean year, the longest of all"
     caption = "Expected minutes of sustained interruption a year at each station; a dot's size is its number of customers."
     alt = "Map of the stations by minutes of interruption a year."
     return Figure(figure, "map-minutes", title, caption, alt, points)
@@ -96,9 +97,8 @@ def stages(table: pd.DataFrame) -> Figure:
         figure.add_trace(
             bar.update(marker_color=colour, hovertemplate=f"%{{y}}: %{{x:,.0f}} customer minutes, {words}<extra></extra>")
         )
-    figure.update_layout(barmode="stack", bargap=0.35, height=150 + 46 * table["area"].nunique(), margin={"t": 92})
+    _stack_areas(figure, table)
     figure.update_xaxes(title_text="Customer minutes a year [min/yr]", separatethousands=True, showgrid=True)
-    figure.update_yaxes(showgrid=False)
     total = table.groupby("stage")["customer_minutes"].sum()
     title = "No customer minutes are lost"
     if total.sum() > 0:
@@ -107,6 +107,13 @@ def stages(table: pd.DataFrame) -> Figure:
     alt = ", ".join(f"{stage}: {number(value, 0)} customer minutes" for stage, value in total.items())
     caption = "Expected customer minutes of sustained interruptions a year, by the area of the fault and the way back."
     return Figure(figure, "stages", title, caption, alt, table)
+
+
+def _stack_areas(figure: go.Figure, table: pd.DataFrame) -> None:
+    """Stack horizontal bars, one for each area, in order of name from the top."""
+    areas = [theme.text(area) for area in sorted(table["area"].unique(), reverse=True)]
+    figure.update_layout(barmode="stack", bargap=0.35, height=150 + 46 * len(areas), margin={"t": 92})
+    figure.update_yaxes(showgrid=False, categoryorder="array", categoryarray=areas)
 
 
 def stage_worth(table: pd.DataFrame, *, currency: str = "EUR") -> Figure:
@@ -214,9 +221,9 @@ def _proof(curve: pd.DataFrame) -> str:
         return ""
     if known["proven_best"].all():
         return " No other choice gains more."
-    proven = known.loc[known["proven_best"], "k"]
-    words = f" Proven best up to {number(int(proven.max()))}; the others gain" if len(proven) else " They gain"
-    return f"{words} at least {number(100 - known['gain_gap_percent'].max(), 0)} % of what any choice could."
+    last = known.iloc[-1]
+    share = number(100 - last["gain_gap_percent"], 0)
+    return f" The {number(int(last['k']))} switches gain at least {share} % of what any other {number(int(last['k']))} could."
 
 
 def _capital(name: str) -> str:
@@ -279,11 +286,10 @@ def cost_by_class(table: pd.DataFrame, *, currency: str, price_year: int) -> Fig
             bar = go.Bar(y=[theme.text(a) for a in here["area"]], x=here["interruption_cost_keur"], orientation="h", name=name)
             words = f"%{{y}}, {name}: %{{x:,.1f}} k{currency}/yr<extra></extra>"
             figure.add_trace(bar.update(marker_color=colour, hovertemplate=words))
-    figure.update_layout(barmode="stack", bargap=0.35, height=150 + 46 * table["area"].nunique(), margin={"t": 92})
+    _stack_areas(figure, table)
     figure.update_xaxes(
         title_text=f"Cost of interruptions [k{currency}/yr, prices of {price_year}]", separatethousands=True, showgrid=True
     )
-    figure.update_yaxes(showgrid=False)
     by_class = table.groupby("customer_class")["interruption_cost_keur"].sum()
     total = by_class.sum()
     title = "Interruptions cost the customers nothing"

@@ -8,7 +8,6 @@ import pandas as pd
 
 from gridplan.figures.outputs import Card, Table, Text, prose
 
-
 _UNITS = {"SAIFI": "a year", "SAIDI": "minutes a year"}
 
 
@@ -98,13 +97,15 @@ def major_days(years: pd.DataFrame) -> Text | Table:
     return Table(years[columns], "major-event-days", title, caption, digits | {"med_threshold_min": 2}, len(years))
 
 
-def capacity(ties: pd.DataFrame) -> Text:
+def capacity(ties: pd.DataFrame, states: pd.DataFrame) -> Text:
     """Say how often the capacity of ties binds.
 
     Parameters
     ----------
     ties
         From :func:`gridplan.reliability.ties`: `name`, `tried`, `full_percent`, `limit`, `element_name`.
+    states
+        From :func:`gridplan.reliability.bound_by_state`: `state`, `bound_percent`.
     """
     if ties.empty:
         return prose("No transfer is ever asked of a tie: there is none, or none that can be reached.")
@@ -116,8 +117,9 @@ def capacity(ties: pd.DataFrame) -> Text:
             "All {count} ties carry everything that is asked of them, in every fault and loading state.", count=len(ties)
         )
     return prose(
-        "Capacity binds in {bound:.1f} % of the transfers asked of the {count} ties. Most often bound is {name}, which "
-        "carries {full:.1f} % of its transfers in full; {limit} at {element} ends the others.",
+        "Capacity binds in {bound:.1f} % of the transfers asked of the {count} ties ({states}). Most often bound is {name}, "
+        "which carries {full:.1f} % of its transfers in full; {limit} at {element} ends the others.",
+        states=", ".join(f"{row.bound_percent:.1f} % in the state '{row.state}'" for row in states.itertuples()),
         bound=100 - full,
         count=len(ties),
         name=worst["name"],

@@ -13,7 +13,7 @@ from gridplan.reliability._loading import loading
 from gridplan.reliability._model import Model, prepare
 from gridplan.reliability._results import Reliability, indices, totals
 from gridplan.reliability._simulate import Sampling, Years, simulate
-from gridplan.reliability._summary import OUTSIDE, stage_worth, stages, ties
+from gridplan.reliability._summary import OUTSIDE, bound_by_state, stage_worth, stages, ties
 
 __all__ = [
     "CONTROLS",
@@ -26,6 +26,7 @@ __all__ = [
     "Sampling",
     "Threshold",
     "Years",
+    "bound_by_state",
     "calibrate",
     "customer_costs",
     "daily_indices",

@@ -193,6 +193,12 @@ def indices(model: Model, outages: Outages | None = None) -> Reliability:
     ParameterError
         Everything that is wrong with the tables.
 
+    Notes
+    -----
+    After each failure, what a class of control (automatic, remote, manual) can do is found apart from the others; a section comes
+    back with the fastest class that brings it back, and stays. Of the ties that carry the whole of a piece within limits the one
+    with the lowest number is closed; if none does, the one that carries most power, the parts nearest to it first.
+
     References
     ----------
     .. [1] IEEE Std 1366-2022, IEEE Guide for Electric Power Distribution Reliability Indices.

@@ -113,6 +113,26 @@ def ties(result: Reliability) -> pd.DataFrame:
     return frame[columns]
 
 
+def bound_by_state(result: Reliability) -> pd.DataFrame:
+    """Return how often the capacity of ties binds in each loading state.
+
+    Parameters
+    ----------
+    result
+        From :func:`indices`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `state`, `weight` (share of the year) [1], `tried` (transfers), `bound_percent` (not carried in full) [%]; in the order of
+        the states, those without a transfer left out.
+    """
+    table = result.transfers.query("not planned")
+    bound = table.assign(bound_percent=100.0 * (table["carried_percent"] < 100 - 1e-6))
+    grouped = bound.groupby("state", sort=False).agg(tried=("tie", "size"), bound_percent=("bound_percent", "mean"))
+    return result.model.states[["state", "weight"]].merge(grouped.reset_index(), on="state")
+
+
 def _tie(tie: int, here: pd.DataFrame) -> dict[str, object]:
     weight = here["weight"].to_numpy(float)
     full = here["carried_percent"].to_numpy(float) >= 100 - 1e-6
