@@ -13,7 +13,7 @@ import pandapower.networks
 import pandas as pd
 
 from gridplan import futures, network
-from gridplan.applications import OperatingCase, _flexible, demand, der_management, storage
+from gridplan.applications import OperatingCase, _flexible, demand, der_management, flexibility, storage
 from gridplan.powerflow import Limits, Profiles
 from gridplan.study import read_study
 
@@ -48,10 +48,8 @@ def against_runopp(table, steps=240, peers=10):
     for row in np.linspace(0, steps - 1, peers).astype(int):
         peer.sgen["max_p_mw"] = net.sgen["p_mw"] * shape["sun"].iloc[row]
         spent += timed(lambda: pp.runopp(peer, opf_flow_lim="I"))[1]
-    left = len(found.left)
-    print(
-        f"least curtailment, CIGRE MV: {1e3 * ours / steps:.2f} ms a step ({left} violations left), runopp {1e3 * spent / peers:.0f} ms"
-    )
+    peer_ms, left = 1e3 * spent / peers, len(found.left)
+    print(f"least curtailment, CIGRE MV: {1e3 * ours / steps:.2f} ms a step ({left} violations left), runopp {peer_ms:.0f} ms")
     print(f"ratio {spent / peers / (ours / steps):.0f}")
 
 
@@ -71,6 +69,9 @@ def of_a_year(table, scenario="reference", year=2040):
         "managed demand": lambda: demand.evaluate(case, demand.Settings(table), state),
     }.items():
         print(f"{name}: {timed(work)[1]:.2f} s")
+    every, spent = timed(lambda: flexibility.evaluate(case, flexibility.Settings(table)))
+    further = timed(lambda: [one.metrics for one in every.values()])[1]
+    print(f"all {len(every)} options: {spent:.2f} s, and {further:.2f} s for their metrics")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridplan import errors, network, powerflow
+from gridplan import errors, network, powerflow, tables
 from gridplan.applications import (
     OperatingCase,
     _dispatch,
     _flexible,
+    _linear,
     _sensitivities,
     demand,
     der_management,
@@ -159,6 +160,28 @@ def test_voltage_controlled_generators_are_refused():
     one = case(net, {"pv": [1.0]}, Limits(0.999, 1.0001))
     with pytest.raises(errors.NetworkError, match="voltage-controlled"):
         _sensitivities.Network(one)
+
+
+def test_powers_are_exchanged_on_the_matrix_of_another_case():
+    one = sunny(1)
+    start = _flexible.simulate(one)
+    moved = storage.apply(one, storage.Settings(units(bus=3)))
+    shared, built = _flexible.simulate(moved, start), _flexible.simulate(moved)
+    assert shared.models.full.grid is start.models.full.grid
+    pd.testing.assert_frame_equal(shared.result.vm_pu, built.result.vm_pu, check_exact=True)
+
+
+def test_linear_programs_start_and_start_again_where_they_are_told():
+    span, matrix = _linear.Span(np.zeros(2), np.full(2, 5.0)), np.array([[1.0, 1.0]])
+    for start in (None, (np.array([1]), np.array([0]))):
+        program = _linear.Program(
+            np.array([1.0, 2.0]), span, matrix, _linear.Span(np.array([3.0]), np.array([np.inf])), start=start
+        )
+        assert program.solve() == pytest.approx([3.0, 0.0])
+        program.bound(np.array([0]), np.zeros(1), np.ones(1))
+        assert program.solve() == pytest.approx([1.0, 2.0])
+    with pytest.raises(errors.NotConverged, match="Infeasible"):
+        _linear.Program(np.ones(2), span, matrix, _linear.Span(np.array([11.0]), np.array([12.0]))).solve()
 
 
 # --- active management of generation
@@ -393,6 +416,43 @@ def test_a_longer_window_never_raises_the_peak():
     assert (peaks[-1] < peaks[0] - 0.1).all()
 
 
+def newly_outside(found) -> pd.DataFrame:
+    """Areas and steps that the full power flow has outside limits now and had not before."""
+    before, after = (_flexible.simulate(one).outside for one in (found.before[0], found.case))
+    return after & ~before
+
+
+def batteries(power: float, energy: float) -> storage.Settings:
+    return storage.Settings(pd.DataFrame({"bus": [3, 6], "power_mw": power, "capacity_mwh": energy, "efficiency": 0.9}))
+
+
+def test_what_the_programs_can_mend_is_mended_in_every_step_of_the_full_power_flow():
+    evening, noon = sunny(10, cars=1.7, plant=3.0), sunny(10)
+    assert set(outside(evening)["kind"]) == {"undervoltage"}
+    assert set(outside(noon)["kind"]) == {"overvoltage"}
+    large = batteries(3.0, 15.0)
+    for found in (
+        storage.evaluate(evening, large),
+        storage.evaluate(noon, large),
+        demand.evaluate(evening, demand.Settings(TABLE)),
+    ):
+        assert outside(found.case).empty
+        assert found.left.empty
+        assert (found.summary["peak_after_mw"] <= found.summary["peak_before_mw"] + 1e-5).all()
+
+
+def test_no_step_is_outside_that_was_not_and_what_cannot_be_mended_is_said():
+    one = sunny(10)
+    for found in (storage.evaluate(one, batteries(0.5, 1.0)), demand.evaluate(one, demand.Settings(TABLE))):
+        after = outside(found.case)
+        assert len(after)
+        assert not newly_outside(found).to_numpy().any()
+        assert found.left["hours"].sum() == pytest.approx(after["hours"].sum())
+        assert found.left["why"].str.contains("reach").all()
+        hours = found.summary.set_index("area").loc["all"]
+        assert hours["outside_after_h"] < hours["outside_before_h"]
+
+
 # --- storage
 
 
@@ -480,6 +540,38 @@ def test_adding_an_application_never_makes_the_objective_worse_and_company_chang
         flexibility.evaluate(one, chosen, ["solar"])
 
 
+def test_metrics_of_an_option_add_up_to_the_full_power_flow():
+    one = sunny(2)
+    found = flexibility.evaluate(one, flexibility.Settings(TABLE), ["storage+der_management"])["storage+der_management"]
+    table, steps = found.metrics.set_index("area"), powerflow.run(found.case.net, found.case.profiles).steps
+    assert table.index.tolist() == [*sorted(one.areas["area"].unique()), "all"]
+    whole, areas = table.loc["all"], table.drop("all")
+    assert whole["load_mwh"] == pytest.approx((steps["load_mw"] + steps["storage_mw"]).sum())
+    assert whole["losses_mwh"] == pytest.approx(steps["losses_mw"].sum())
+    assert whole["peak_mw"] == pytest.approx(steps["slack_mw"].max())
+    for column in ("load_mwh", "losses_mwh", "curtailed_mwh", "shifted_mwh", "stored_mwh"):
+        assert areas[column].sum() == pytest.approx(whole[column])
+    assert whole["failed_h"] == 0
+
+
+def test_every_column_that_a_reader_sees_is_described():
+    one = sunny(1)
+    shifted, cut = demand.evaluate(one, demand.Settings(TABLE)), der_management.evaluate(one, der_management.Settings(TABLE))
+    stored = storage.evaluate(one, storage.Settings(units(bus=3)))
+    joint = flexibility.evaluate(one, flexibility.Settings(TABLE), ["none"])
+    frames = [
+        shifted.summary,
+        shifted.loads,
+        cut.plants,
+        cut.left,
+        stored.units,
+        joint["none"].metrics,
+        flexibility.compare(joint),
+    ]
+    for column in {column for frame in frames for column in frame}:
+        assert tables.label(column)
+
+
 def test_reinforcement_is_avoided_or_deferred_by_curtailment():
     def built(scale: float) -> OperatingCase:
         net = feeder((4.0, 4.0), r=0.6, x=0.3, max_i=0.4)
@@ -487,10 +579,9 @@ def test_reinforcement_is_avoided_or_deferred_by_curtailment():
         pp.create_sgen(net, 2, 6.0 * scale, type="pv")
         return case(net, {"house": [0.8, 0.3, 0.9], "pv": [0.0, 1.0, 0.2]})
 
-    rows = {
-        "measure": ["cable"], "kind": ["cable"], "vn_kv": [KV], "r_ohm_per_km": [0.1], "x_ohm_per_km": [0.1],
-        "c_nf_per_km": [0.0], "max_i_ka": [0.6], "new_keur_per_km": [80.0], "replace_keur_per_km": [80.0], "source": ["test"], "evidence": ["M"],
-    }  # fmt: skip
+    cable = {"measure": "cable", "kind": "cable", "vn_kv": KV, "r_ohm_per_km": 0.1, "x_ohm_per_km": 0.1, "c_nf_per_km": 0.0}
+    cable |= {"max_i_ka": 0.6, "new_keur_per_km": 80.0, "replace_keur_per_km": 80.0, "source": "test", "evidence": "M"}
+    rows = [cable]
     without = {2030: built(0.8), 2035: built(1.3)}
     chosen = der_management.Settings(TABLE)
     managed = {year: der_management.apply(one, chosen) for year, one in without.items()}

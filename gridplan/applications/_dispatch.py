@@ -73,12 +73,12 @@ def dispatch(
             break
         _solve(task, search.watched(open_), cap, (open_, search.now))
         open_ = search.look(open_)
-    return search.best
+    return search.best._replace(unsettled=open_)
 
 
 def _nothing(resources: Resources) -> Dispatch:
     zero = np.zeros(resources.most_x.shape)
-    return Dispatch(zero, zero.copy(), zero + resources.start[:, None], np.zeros(0, int))
+    return Dispatch(zero, zero.copy(), zero + resources.start[:, None], np.zeros(0, int), np.zeros(0, int))
 
 
 class _Search:
@@ -192,7 +192,16 @@ def undone(out: Dispatch, resources: Resources, steps: np.ndarray, refused: np.n
     parts = [values.copy() for values in out[:3]]
     for values, rest in zip(parts, (0.0, 0.0, resources.start[:, None]), strict=True):
         values[:, steps] = rest
-    return Dispatch(*parts, refused)
+    return Dispatch(*parts, refused, out.unsettled)
+
+
+def reasons(why: str, out: Dispatch | None) -> dict[str, str]:
+    """Why something is left: what holds in general, and what happened in single days."""
+    if out is not None and len(out.refused):
+        why += f"; in {len(out.refused)} days the schedule was refused because the power flow was worse with it"
+    if out is not None and len(out.unsettled):
+        why += f"; in {len(out.unsettled)} days programs and power flows did not come to agree"
+    return {"": why}
 
 
 def _peaks(task: Task, cap: np.ndarray) -> np.ndarray:
@@ -242,7 +251,7 @@ def accepted(
 ) -> tuple[Dispatch, OperatingCase, State]:
     """Verify a dispatch by full power flows of every step, and undo the days that have become worse.
 
-    A day is worse if its hours outside limits, summed over the areas, or its hours without a solution are more than before.
+    A day is worse if an area is outside limits in a step in which it was not before, or if a step has lost its solution.
 
     Parameters
     ----------
@@ -254,25 +263,13 @@ def accepted(
         Makes the case of a dispatch.
     """
     resources, found, day = given
-    refused = np.zeros(0, int)
-    moves = (found.x != 0).any() or (found.y != 0).any()
-    if not moves:
+    if not ((found.x != 0).any() or (found.y != 0).any()):
         return found, case, before
     while True:
         after = write(found)
         state = _flexible.simulate(after, before)
-        gain = (
-            pd.DataFrame(
-                {
-                    "hours": state.outside.sum(axis=1).to_numpy() - before.outside.sum(axis=1).to_numpy(),
-                    "failed": before.result.converged.astype(int) - state.result.converged.astype(int),
-                }
-            )
-            .groupby(day)
-            .sum()
-        )
-        worse = gain.index[(gain > 0).any(axis=1)].to_numpy()
+        fresh = (state.outside & ~before.outside).to_numpy().any(axis=1)  # steps without a solution are outside everywhere
+        worse = np.unique(day[fresh | (before.result.converged & ~state.result.converged)])
         if not len(worse):
             return found, after, state
-        refused = np.union1d(refused, worse)
-        found = undone(found, resources, np.flatnonzero(np.isin(day, worse)), refused)
+        found = undone(found, resources, np.flatnonzero(np.isin(day, worse)), np.union1d(found.refused, worse))

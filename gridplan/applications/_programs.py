@@ -58,12 +58,17 @@ class Resources:
 
 
 class Dispatch(NamedTuple):
-    """What each resource does: x, y [MW] and state [MWh], (resources, steps) each; days in which it was not worth it."""
+    """What each resource does: x, y [MW] and state [MWh], (resources, steps) each.
+
+    And the days in which it was refused because the power flow was worse with it, and those whose programs and power flows did
+    not come to agree.
+    """
 
     x: np.ndarray
     y: np.ndarray
     state: np.ndarray
     refused: np.ndarray
+    unsettled: np.ndarray
 
 
 class Task(NamedTuple):

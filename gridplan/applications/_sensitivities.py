@@ -30,9 +30,9 @@ from gridplan.powerflow._kernel import Demand
 VM_MARGIN_PU = 5e-7  # results are kept in single precision: what is held to a limit stays this far inside it
 LOADING_MARGIN_PERCENT = 5e-5
 _MOST = 100
-_ACCURATE = 1e-6  # relative change at which derivatives are taken; their error is less
+_ACCURATE = 1e-5  # relative change at which derivatives are taken; their error is less
 _SMALL = 1e-10  # change of voltages [pu] at which a solution is taken
-_CHUNK = 4_000_000  # entries of a right-hand side solved at once
+_CHUNK = 40_000  # entries of a right-hand side solved at once; stays in the second-level cache of common processors
 
 
 class Rows(NamedTuple):
@@ -336,7 +336,10 @@ class _Circuit:
         ahead, back = -np.conj(slope), np.conj(drawn[:n]) / conj**2 - slope * voltage[:n] / conj
         adjoint = self.factors.solve(seed, trans="H")
         for _ in range(_MOST):
-            after = self.factors.solve(seed + ahead * adjoint + back * np.conj(adjoint), trans="H")
+            right = seed + back * np.conj(adjoint)
+            if self.model.demand.dependent:
+                right += ahead * adjoint
+            after = self.factors.solve(right, trans="H")
             change = np.abs(after - adjoint).max(initial=0.0)
             adjoint = after
             if change <= _ACCURATE * np.abs(adjoint).max(initial=1e-300):

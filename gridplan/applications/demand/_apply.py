@@ -15,7 +15,7 @@ from gridplan.applications._programs import Dispatch, Resources, consumption
 from gridplan.applications._sensitivities import Network
 from gridplan.errors import ParameterError, Problem
 
-_WHY = {"": "what can be shifted in the areas covered does not reach, or it would make something else worse"}
+_WHY = "what can be shifted in the areas covered does not reach, or it would make something else worse"
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ def _outcome(
     found: Dispatch | None,
 ) -> Outcome:
     columns = ["area", "technology", "profile", "loads", "drawn_mwh", "shifted_mwh", "rebound_mwh"]
-    table, step_h, why = pd.DataFrame(columns=columns), before[0].profiles.step_h, dict(_WHY)
+    table, step_h = pd.DataFrame(columns=columns), before[0].profiles.step_h
     if loads is not None and found is not None:
         table = loads.groups[["area", "technology"]].assign(profile=loads.groups["shape_p"].str.removesuffix("_p"))
         table["loads"] = np.bincount(loads.number)
@@ -204,6 +204,4 @@ def _outcome(
         table["drawn_mwh"] = loads.base.sum(axis=1) * step_h + change
         table["shifted_mwh"], table["rebound_mwh"] = found.x.sum(axis=1) * step_h, change
         table = table[columns].reset_index(drop=True)
-        if len(found.refused):
-            why[""] += f"; in {len(found.refused)} days shifting was refused because the power flow was worse with it"
-    return Outcome(*after, before, why, table)
+    return Outcome(*after, before, _dispatch.reasons(_WHY, found), table)

@@ -167,11 +167,12 @@ def _written(case: OperatingCase, cut: _Cut) -> OperatingCase:
         net = _flexible.changed_net(net, "sgen", net.sgen.assign(q_mvar=net.sgen["q_mvar"].astype(float)))
         net.sgen.loc[cut.table.index, "q_mvar"] = reference
     shapes = {}
-    active, reactive = (_flexible.factors(case.profiles, cut.table[name]) for name in ("shape_p", "shape_q"))
-    for row in np.flatnonzero(touched):
+    rows = np.flatnonzero(touched)
+    active, reactive = (_flexible.factors(case.profiles, cut.table[name].iloc[rows]) for name in ("shape_p", "shape_q"))
+    for at, row in enumerate(rows):
         kept = np.ones(len(case.profiles.time))
         kept[cut.steps] -= cut.share[row]
-        values = active[:, row] * kept, reactive[:, row] * kept
+        values = active[:, at] * kept, reactive[:, at] * kept
         if turned[row]:
             given = values[1] * own["q_mvar"].iloc[row] / reference[row]
             given[cut.steps] -= cut.drawn[row] / (reference[row] * own["scaling"].iloc[row])

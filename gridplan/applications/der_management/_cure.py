@@ -103,9 +103,10 @@ class _Steps:
 
     def move(self, own: np.ndarray, values: np.ndarray, unmet: tuple[np.ndarray, np.ndarray]) -> None:
         """Take new values in some steps, and let go of limits that cannot be held."""
-        self.missed[:, own] = np.where(unmet[0] | unmet[1], self.missed[:, own] + 1, 0)
+        more = np.maximum(*unmet)
+        self.missed[:, own] = np.where(more > 0, np.minimum(self.missed[:, own] + more, _MISSES), 0)
         for side, bound, sign in ((unmet[0], self.low, -1.0), (unmet[1], self.high, 1.0)):
-            row, column = np.nonzero(side & (self.missed[:, own] >= _MISSES))
+            row, column = np.nonzero((side > 0) & (self.missed[:, own] >= _MISSES))
             self.hopeless[row, own[column]] = True
             self.cost[own[column]] = np.inf  # once more, without that limit
             bound[row, own[column]] = self.start[row, own[column]] + sign * 4 * self.network.margin[row]
@@ -165,7 +166,7 @@ def _worst(wrong: np.ndarray, excess: np.ndarray, zone: np.ndarray) -> np.ndarra
 
 
 def _programs(state: _Steps, own: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Solve the linear programs of some steps, side by side in one; the values, and what no values can mend."""
+    """Solve the linear programs of some steps, side by side in one; the values, and how often what they cannot mend is missed."""
     sides = [np.nonzero(side[:, own].T) for side in (state.low_watched, state.high_watched)]
     step, row = (np.concatenate([side[n] for side in sides]) for n in (0, 1))
     sign = np.repeat([-1.0, 1.0], [len(side[0]) for side in sides])
@@ -176,13 +177,13 @@ def _programs(state: _Steps, own: np.ndarray) -> tuple[np.ndarray, tuple[np.ndar
     scale = np.maximum(np.abs(effect).max(axis=1, initial=0.0), 1e-12)
     effect, room = effect / scale[:, None], room / scale
     solved, slack = _solve((controls.cost, controls.upper), (effect, room, step))
-    unmet = slack > _SPARE
+    unmet, helpless = slack > _SPARE, ~((effect < 0) & (controls.upper[:, step].T > 0)).any(axis=1)
     result = []
     for side in (-1.0, 1.0):
-        mask = np.zeros((len(state.low), len(own)), bool)
+        misses = np.zeros((len(state.low), len(own)), np.int8)
         hit = unmet & (sign == side)
-        mask[row[hit], step[hit]] = True
-        result.append(mask)
+        misses[row[hit], step[hit]] = np.where(helpless[hit], _MISSES, 1)
+        result.append(misses)
     return solved, tuple(result)
 
 

@@ -10,15 +10,15 @@ from typing import Literal
 
 import pandas as pd
 
-from gridplan.applications import _flexible, demand, der_management, storage, voltvar
+from gridplan.applications import _flexible, demand, der_management, storage
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._flexible import Applied, State
+from gridplan.applications.voltvar._summary import series
 from gridplan.errors import ParameterError, Problem, suggest
 
 APPLICATIONS = ("managed_demand", "storage", "der_management")
 """Applications of the group, in the order of their names in an option."""
 NONE = "none"
-_NETWORK = "network"
 _METRICS = ["load_mwh", "losses_mwh", "curtailed_mwh", "shifted_mwh", "stored_mwh", "peak_mw", "outside_h", "failed_h"]
 _ORDER = ("storage", "managed_demand", "der_management")
 
@@ -82,9 +82,13 @@ class Joint(Applied):
         `curtailed_mwh`, `shifted_mwh`, `stored_mwh` [MWh], `peak_mw` (load and losses less generation) [MW], `outside_h`,
         `failed_h` [h]. Energy, losses and peak are missing if any step has no solution.
         """
-        energy = voltvar.summary(self.case).set_index("area").rename(index={_NETWORK: _flexible.ALL})
-        table = self.summary.rename(columns={"outside_after_h": "outside_h"}).set_index("area")
-        table = table.join(energy[["load_mwh", "losses_mwh", "net_peak_mw"]]).rename(columns={"net_peak_mw": "peak_mw"})
+        found, hours = series(self.case, self.state.models), self.state.result.step_h
+        load, losses, net = found.net_mw + found.generation_mw, found.losses_mw, found.net_mw + found.losses_mw
+        names = [*found.names[:-1], _flexible.ALL]  # what no area holds counts for the network only
+        energy = pd.DataFrame({"load_mwh": load.sum(axis=1), "losses_mwh": losses.sum(axis=1)}, index=names) * hours
+        energy["peak_mw"] = net.max(axis=1)
+        energy.loc[_flexible.ALL] = [load.sum() * hours, losses.sum() * hours, net.sum(axis=0).max()]
+        table = self.summary.rename(columns={"outside_after_h": "outside_h"}).set_index("area").join(energy)
         return table[_METRICS].reset_index()
 
 

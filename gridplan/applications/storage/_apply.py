@@ -23,7 +23,7 @@ COLUMNS = ["bus", "power_mw", "capacity_mwh", "efficiency"]
 _UNITS = ["element_id", "name", "bus", "area", "power_mw", "capacity_mwh", "efficiency"]
 _UNITS += ["drawn_mwh", "storage_losses_mwh", "cycles"]
 TECHNOLOGY = "storage"
-_WHY = {"": "power and energy of the storage in the areas covered do not reach, or it would make something else worse"}
+_WHY = "power and energy of the storage in the areas covered do not reach, or it would make something else worse"
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,13 +226,11 @@ def _written(case: OperatingCase, units: pd.DataFrame, resources: Resources, fou
 def _outcome(
     before: tuple[OperatingCase, State], after: tuple[OperatingCase, State], units: pd.DataFrame, found: Dispatch | None
 ) -> Outcome:
-    case, step_h, why = after[0], before[0].profiles.step_h, dict(_WHY)
+    case, step_h, why = after[0], before[0].profiles.step_h, _dispatch.reasons(_WHY, found)
     numbers = case.net.storage.index.difference(before[0].net.storage.index)
     if found is None or not len(numbers):  # nothing was done
         return Outcome(*after, before, why, pd.DataFrame(columns=_UNITS), pd.DataFrame(index=case.profiles.time))
     drawn, given = found.x.sum(axis=1) * step_h, found.y.sum(axis=1) * step_h
     table = units.assign(element_id=numbers, name=[network.display_name(case.net, "storage", number) for number in numbers])
     table = table.assign(drawn_mwh=drawn, storage_losses_mwh=drawn - given, cycles=drawn / table["capacity_mwh"])[_UNITS]
-    if len(found.refused):
-        why[""] += f"; in {len(found.refused)} days the schedule was refused because the power flow was worse with it"
     return Outcome(*after, before, why, table, pd.DataFrame(found.state.T, index=case.profiles.time, columns=numbers))
