@@ -1,4 +1,4 @@
-"""The commands ``gridplan check | new | report | metrics | dictionary``.
+"""The commands ``gridplan check | new | report | batch | metrics | compare | archive | verify | dictionary``.
 
 What a command needs is imported when it runs, so that ``gridplan --help`` answers without pandapower or papermill.
 """
@@ -21,7 +21,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from gridplan import __version__, tables
-from gridplan.errors import GridplanError, InputError, ParameterError, Problem
+from gridplan.errors import GridplanError, InputError, ParameterError, Problem, ReportError
 from gridplan.study import Study, doubts, examine
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the comm
     timeout: Annotated[float | None, typer.Option("--timeout", help="Limit of the whole run [s].")] = None,
     final: Annotated[bool, typer.Option("--final", help="Mark the report as final instead of draft.")] = False,
     classification: Annotated[str, typer.Option("--classification", help="Label on every page, such as Internal.")] = "",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the page to a PDF too; needs Chromium, Chrome or Edge.")] = False,
 ) -> None:
     """Run a notebook on a study and write its report, one offline HTML file."""
     from gridplan.report import RunOptions, gather, render  # noqa: PLC0415 - loads papermill
@@ -199,6 +200,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the comm
             status="FINAL" if final else "DRAFT",
             classification=classification,
             timeout_s=timeout,
+            pdf=pdf,
             on_cell=lambda done, count: progress.update(task, completed=done, total=count),
         )
         run = render(source, study=study, parameters=values, out=out, options=options)
@@ -206,19 +208,105 @@ def report(  # noqa: PLR0913, PLR0917 - one argument for each option of the comm
     _say(str(run.page))
 
 
+@app.command()
+def batch(
+    runs: Annotated[Path, typer.Argument(help="File of runs, runs.toml; data/schedules holds an example.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of all reports, in place of the one in the file.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs at once on this machine.")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Dask scheduler, tcp://host:8786.")] = None,
+    wait: Annotated[float, typer.Option("--wait", min=0, help="How long to wait for another batch [s].")] = 0.0,
+    check_only: Annotated[bool, typer.Option("--check", help="Check the file and list its runs, and run nothing.")] = False,
+) -> None:
+    """Make many reports, each published or failed on its own, with an index page, a summary for programs and an exit code.
+
+    Exit code: 0 all complete; 1 nothing run, as the file or folder is not fit; 3 another batch runs; 4 at least one run is not
+    complete; 5 all complete, but index, summary or notification failed; 130 stopped.
+    """
+    from gridplan.report import batch as batches  # noqa: PLC0415 - loads papermill
+    from gridplan.report.batch.screen import Screen  # noqa: PLC0415
+
+    asked = batches.read_runs(runs, out=out)
+    if check_only:
+        for job in asked.jobs:
+            _say(job.name)
+        return
+    with _interruptible(), Screen(len(asked.jobs)) as screen:
+        options = batches.Options(workers=workers, scheduler=scheduler, wait_s=wait, on_event=screen.show)
+        try:
+            summary = batches.run(asked, options)
+        except ReportError as fault:
+            _say(str(fault), style="red", error=True)
+            raise typer.Exit(batches.BUSY if fault.fault == "batch" else batches.NOT_STARTED) from fault
+    for text in screen.told(summary):
+        _say(text, error=True)
+    _say(str(summary.index or summary.out))
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="Earlier run: its folder, its page, or an archive of it.")],
+    after: Annotated[Path, typer.Argument(help="Later run, given in the same way.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the comparison.")] = Path("reports/compare"),
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the page to a PDF too.")] = False,
+) -> None:
+    """Write what changed between two runs: inputs row by row, parameters, versions, key figures, roadmap, figures."""
+    from gridplan.report import compare as compare_runs  # noqa: PLC0415 - loads papermill
+
+    found = compare_runs(before, after, out=out, pdf=pdf)
+    _say(found.summary)
+    _say(str(found.page))
+
+
+@app.command()
+def archive(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a file in it.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default beside the run.")] = None,
+    with_inputs: Annotated[bool, typer.Option("--with-inputs", help="Put the files of the study in as well.")] = False,
+) -> None:
+    """Pack a run into one zip file with the hash of everything in it."""
+    from gridplan.report import archive as archives  # noqa: PLC0415 - loads papermill
+
+    _say(str(archives.pack(run, target=out, with_inputs=with_inputs)))
+
+
+@app.command()
+def verify(archive: Annotated[Path, typer.Argument(help="Archive, or folder of a run.")]) -> None:
+    """Compute the hashes of an archive again; name what differs, is missing or is additional."""
+    from gridplan.report import archive as archives  # noqa: PLC0415 - loads papermill
+
+    found = archives.verify(archive)
+    _say(f"{found.title}: {found.files} files are as they were recorded", style="bold")
+    _say(f"  the study's files are {'in it' if found.inputs else 'not in it'}")
+    _say(f"  SHA-256 of the record itself, to compare with the one noted when it was made: {found.manifest_sha256}")
+    for problem in found.problems:
+        _say(f"  - {problem}", style="red")
+    if found.problems:
+        raise typer.Exit(1)
+    _say("Nothing was changed.", style="green")
+
+
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let a request to end (SIGTERM) stop a run as Ctrl+C does, so that the run ends its kernel and clears its files."""
+def _interruptible() -> Iterator[None]:
+    """Let a request to end (SIGTERM) stop what runs as Ctrl+C does."""
     main = threading.current_thread() is threading.main_thread()  # only there can signals be handled
     before = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
     try:
         yield
-    except KeyboardInterrupt:
-        _say("Stopped; nothing was published.", error=True)
-        raise typer.Exit(130) from None
     finally:
         if main:
             signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a run that is stopped end its kernel and clear its files, and say so."""
+    try:
+        with _interruptible():
+            yield
+    except KeyboardInterrupt:
+        _say("Stopped; nothing was published.", error=True)
+        raise typer.Exit(130) from None
 
 
 def find_notebook(name: str) -> Path:

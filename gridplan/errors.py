@@ -96,7 +96,23 @@ class NotConverged(GridplanError):  # noqa: N818 - the field's own word
 
 
 class ReportError(GridplanError):
-    """A report could not be made; what was published before is untouched."""
+    """A report could not be made; what was published before is untouched.
+
+    Parameters
+    ----------
+    message
+        What went wrong, where, and what is left.
+    fault
+        ``cell`` (it raised), ``timeout``, ``kernel`` (it died), ``worker`` (the process around it died), ``write`` (a file could
+        not be written), ``batch`` (another one runs) or nothing.
+    kept
+        Folder with what the run left, if there is one.
+    """
+
+    def __init__(self, message: str, *, fault: str = "", kept: object = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.kept = None if kept is None else str(kept)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

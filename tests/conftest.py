@@ -1,5 +1,6 @@
 """A tiny study, as the text of its files."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,3 +39,38 @@ def tiny(tmp_path: Path) -> Callable[..., Path]:
         return place
 
     return write
+
+
+RUNS = Path(__file__).with_name("notebooks") / "batch-run.ipynb"
+CUSTOMERS = (
+    'bus,customer_class,customers\nNorth,residential,10\n"<script>window.ran = 2</script>",residential,20\n=1+1,public,5\n'
+)
+ROADMAP = "project,start_year\nADMS,2028\nSCADA,2027\nFibre,2030\n@AMI,2029\n"
+
+
+@pytest.fixture(scope="session")
+def small_study() -> Callable[..., Path]:
+    """Write the study that the notebook ``batch-run`` reads."""
+
+    def write(folder: Path, customers: str = CUSTOMERS, roadmap: str = ROADMAP) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "customers.csv").write_text(customers, "utf-8")
+        (folder / "roadmap.csv").write_text(roadmap, "utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def two_runs(tmp_path_factory, small_study):
+    """Two runs of one report, between which rows of the study, a parameter and the roadmap changed; the later has a PDF."""
+    from gridplan import report
+
+    root = tmp_path_factory.mktemp("two-runs")
+    study = small_study(root / "study")
+    before = report.render(RUNS, study=study, out=root / "reports")
+    customers = CUSTOMERS.replace("North,residential,10", "North,residential,12").replace("=1+1,public,5", "South,public,-1")
+    plan = ROADMAP.replace("ADMS,2028", "ADMS,2030").replace("Fibre,2030", "DERMS,2031")
+    small_study(study, customers.replace("residential,20", "residential,21"), plan)
+    pdf = report.RunOptions(pdf=shutil.which("chromium") is not None, classification="Internal")
+    return before, report.render(RUNS, study=study, out=root / "reports", parameters={"load_mw": 25.0}, options=pdf)

@@ -90,7 +90,8 @@ def test_prose_shows_names_as_written_and_missing_numbers_as_such():
 def test_cards_carry_numbers_with_units():
     cards = figures.Cards([figures.Card("Peak", 31.256, "MW", "of 50 MVA", "good", digits=1)])
     data, meta = bundle(cards)
-    assert meta["gridplan"]["cards"] == [{"label": "Peak", "value": "31.3", "unit": "MW", "note": "of 50 MVA", "status": "good"}]
+    shown = {"label": "Peak", "value": "31.3", "unit": "MW", "note": "of 50 MVA", "status": "good"}
+    assert meta["gridplan"]["cards"] == [{**shown, "number": 31.256}]
     assert "31.3" in data["text/html"]
 
 

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from gridplan import report
 from gridplan.errors import ParameterError, ReportError, StudyError
-from gridplan.report import page, provenance, runner, sanitise
+from gridplan.report import folders, page, provenance, sanitise
 
 CELL = """\
 study = "../data/x"  # folder of the study
@@ -290,7 +290,7 @@ def everything_below(folder: Path) -> dict[str, bytes]:
 
 def test_a_run_publishes_one_folder_and_the_newest_page(project, published):
     names = {f.name for f in published.folder.iterdir()}
-    assert names == {"10-ends.html", "10-ends.ipynb", "manifest.json"}
+    assert names == {"10-ends.html", "10-ends.ipynb", "manifest.json", "inputs.zip"}
     assert re.fullmatch(r"\d{8}T\d{6}Z-x", published.folder.name)
     assert published.latest == project / "reports" / "10-ends-x.html"
     assert published.latest.read_bytes() == published.page.read_bytes()
@@ -421,20 +421,20 @@ def abandoned(parent: Path, name: str, owner: dict | None, age_s: float = 0.0) -
 
 
 def test_what_killed_runs_left_is_removed_and_what_runs_is_not(tmp_path):
-    mine = runner._owner()
+    mine = folders.owner()
     kept = [
-        abandoned(tmp_path, "running", mine, 10 * runner.STALE_S),
+        abandoned(tmp_path, "running", mine, 10 * folders.STALE_S),
         abandoned(tmp_path, "elsewhere", {**mine, "host": "another"}),
         abandoned(tmp_path, "no-record", None),
     ]
     gone = [
         abandoned(tmp_path, "ended", {**mine, "pid": 2**22 + 1}),
         abandoned(tmp_path, "number-taken-again", {**mine, "born": 1.0}),
-        abandoned(tmp_path, "elsewhere-old", {**mine, "host": "another"}, 2 * runner.STALE_S),
-        abandoned(tmp_path, "no-record-old", None, 2 * runner.STALE_S),
+        abandoned(tmp_path, "elsewhere-old", {**mine, "host": "another"}, 2 * folders.STALE_S),
+        abandoned(tmp_path, "no-record-old", None, 2 * folders.STALE_S),
     ]
     (tmp_path / "20260101T000000Z-x").mkdir()
-    runner._remove_stale(tmp_path)
+    folders.remove_stale(tmp_path)
     assert all(part.is_dir() for part in kept)
     assert not any(part.exists() for part in gone)
     assert (tmp_path / "20260101T000000Z-x").is_dir()

@@ -161,10 +161,12 @@ class Cards:
             {"label": c.label, "value": number(c.value, c.digits), "unit": c.unit, "note": c.note, "status": c.status}
             for c in self.cards
         ]
+        plain_numbers = [_plain_number(c.value) for c in self.cards]
         boxes = "".join(_box(**c) for c in shown)
         plain = "\n".join(f"{c['label']}: {c['value']} {c['unit']}  {c['note']}".rstrip() for c in shown)
         page = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{boxes}</div>'
-        return {"text/html": page, "text/plain": plain}, {"gridplan": {"kind": "cards", "cards": shown}}
+        cards = [{**c, "number": n} for c, n in zip(shown, plain_numbers, strict=True)]
+        return {"text/html": page, "text/plain": plain}, {"gridplan": {"kind": "cards", "cards": cards}}
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,13 @@ def thin(text: str) -> str:
 
 def _missing(value: Any) -> bool:
     return bool(pd.isna(value)) or math.isinf(value)
+
+
+def _plain_number(value: object) -> float | int | None:
+    """Return a card's value as JSON holds it, for those who compare runs; None for a text and for what is missing."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or _missing(value):
+        return None
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def _literal(text: str) -> str:

@@ -19,6 +19,12 @@ from gridplan.report import sanitise
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PAIR = "pair"
+"""Tag of a cell whose outputs stand side by side where there is room."""
+
+TEXT = "text"
+"""Class of a cell that stays on the left though it may look like a number."""
+
 HIDDEN_TAGS = {"report-hide", "explorer"}
 STATUS_WORDS = {"good": "good", "warn": "to watch", "bad": "to act on"}
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -89,7 +95,8 @@ def _cell(cell: nbformat.NotebookNode, page: Page) -> str:
     if cell.cell_type == "markdown":
         return f'<div class="prose">{sanitise.markdown(cell.source, cell.get("attachments"))}</div>'
     if cell.cell_type == "code":
-        return "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        shown = "\n".join(filter(None, (_output(output, page) for output in cell.outputs)))
+        return f'<div class="pair">{shown}</div>' if PAIR in cell.metadata.get("tags", []) else shown
     return ""
 
 
@@ -268,7 +275,7 @@ def _finish_tables(soup: BeautifulSoup) -> None:
         for cell in table.find_all(["td", "th"]):
             if cell.name == "th" and not cell.get_text(strip=True):
                 cell.name = "td"
-            if cell.name == "td" and _is_number(cell.get_text(strip=True)):
+            if cell.name == "td" and TEXT not in _classes(cell) and _is_number(cell.get_text(strip=True)):
                 cell["class"] = [*_classes(cell), "number"] if "number" not in _classes(cell) else _classes(cell)
         _align_headers(table)
         attributes = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": _table_label(table, number)}

@@ -60,6 +60,11 @@ def sha256(file: Path) -> str:
 
 
 def _study_files(study: Path) -> list[dict[str, Any]]:
+    return [{"name": name, "sha256": sha256(f), "bytes": f.stat().st_size} for name, f in study_paths(study).items()]
+
+
+def study_paths(study: Path) -> dict[str, Path]:
+    """Return every file that a study holds or reads, by the name under which a report lists it."""
     root = study.parent if study.is_file() else study
     files = [study] if study.is_file() else sorted(f for f in study.rglob("*") if f.is_file())
     named = [(f.relative_to(root), f) for f in files]
@@ -67,8 +72,7 @@ def _study_files(study: Path) -> list[dict[str, Any]]:
         name.as_posix(): f for name, f in named if not any(part.startswith((".", "~$", "__pycache__")) for part in name.parts)
     }
     known = {f.resolve() for f in shown.values()}
-    outside = [(shown_path(f), f) for f in _read_by(study) if f.resolve() not in known]
-    return [{"name": name, "sha256": sha256(f), "bytes": f.stat().st_size} for name, f in [*shown.items(), *outside]]
+    return {**shown, **{shown_path(f): f for f in _read_by(study) if f.resolve() not in known}}
 
 
 def _read_by(study: Path) -> tuple[Path, ...]:

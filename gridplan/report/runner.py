@@ -4,7 +4,7 @@ Folders under `out`::
 
     <notebook>-<study>.html               the newest page, replaced in one step by runs with the notebook's own parameters
     <notebook>-<study>-<changes>.html     the newest page with parameters changed in this way
-    <notebook>/<UTC time>-<study>/        one run: page, executed notebook, csv/, manifest.json
+    <notebook>/<UTC time>-<study>/        one run: page, executed notebook, csv/, manifest.json, inputs.zip, PDF if wanted
     <notebook>/failed/<UTC time>-<study>/ what a failed run left: notebook as far as it came, error, kernel's own words
 """
 
@@ -13,13 +13,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,18 +30,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gridplan.errors import ParameterError, Problem, ReportError, StudyError, suggest
-from gridplan.report import provenance
+from gridplan.report import folders, inputs, keyfigures, pdf, provenance
 from gridplan.report.exporter import PageExporter
 from gridplan.report.parameters import STUDY, TAG, Parameter, gather, read_notebook, read_parameters
 
 GRACE_S = 20.0
 """What a worker gets after its time limit to write down what it has."""
 
-STALE_S = 86_400.0
-"""Age from which the folder of a run is taken for abandoned, where nothing tells whether its process lives [s]."""
-
 _OWN_ERRORS = {"GridplanError", "InputError", "StudyError", "NetworkError", "ParameterError", "NotConverged", "ReportError"}
-_OWNER = "process.json"
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -61,6 +55,10 @@ class RunOptions:
         Limit of the whole run [s]; None for none.
     progress
         Show a progress bar on the terminal's error stream, if it is one.
+    pdf
+        Print the page to a PDF too; needs Chromium, Chrome or Edge.
+    keep_inputs
+        Keep a copy of the study's files with the run (``inputs.zip``), for a comparison row by row with a later one.
     on_cell
         Called with (cells done, cells in all) whenever a cell starts, and at the end.
     """
@@ -69,6 +67,8 @@ class RunOptions:
     classification: str = ""
     timeout_s: float | None = None
     progress: bool = False
+    pdf: bool = False
+    keep_inputs: bool = True
     on_cell: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
@@ -191,24 +191,47 @@ def render(
     """
     plan = _plan(Path(notebook), Path(study), parameters or {}, Path(out), options)
     with _part_folder(plan) as part:
-        facts = provenance.inputs(plan.notebook, plan.study)
+        facts = _inputs(plan, part)
         failure = _execute(plan, part)
         executed = _collect(plan, part)
         if failure is not None:
-            raise ReportError(_keep_failed(plan, part, failure))
+            raise _keep_failed(plan, part, facts, failure)
         manifest = _manifest(plan, facts, executed)
         _write_page(plan, part, executed, manifest)
-        folder = _publish(part, part.parent, plan.name)
-    latest = _point_latest(folder / f"{plan.stem}.html", plan.latest)
-    csv = tuple(sorted(folder.glob("csv/*.csv")))
-    page, executed_file = folder / f"{plan.stem}.html", folder / f"{plan.stem}.ipynb"
-    return Run(folder, page, latest, executed_file, csv, folder / "manifest.json", plan.started, _since(plan.started))
+        folder = folders.publish(part, part.parent, plan.name)
+    return _published(plan, folder)
+
+
+def _published(plan: _Plan, folder: Path) -> Run:
+    page, executed = folder / f"{plan.stem}.html", folder / f"{plan.stem}.ipynb"
+    latest = folders.point_latest(page, plan.latest)
+    csv, manifest = tuple(sorted(folder.glob("csv/*.csv"))), folder / folders.MANIFEST
+    return Run(folder, page, latest, executed, csv, manifest, plan.started, _since(plan.started))
+
+
+def identify(notebook: str | Path, study: str | Path, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Check what :func:`render` would be given, and name the report that it would make; nothing is run or written.
+
+    Returns
+    -------
+    tuple
+        File name of the newest page of its kind, and the values as the notebook takes them.
+
+    Raises
+    ------
+    ParameterError, StudyError
+        As :func:`render`.
+    """
+    plan = _plan(Path(notebook), Path(study), parameters, Path(), RunOptions())
+    return plan.latest.name, dict(plan.given)
 
 
 # --- before -----------------------------------------------------------------------------------------------------------------
 
 
 def _plan(notebook: Path, study: Path, parameters: Mapping[str, Any], out: Path, options: RunOptions) -> _Plan:
+    if options.pdf:
+        pdf.find_browser()
     source = read_notebook(notebook)
     known = read_parameters(notebook)
     given = gather(notebook, values=parameters)
@@ -221,63 +244,33 @@ def _plan(notebook: Path, study: Path, parameters: Mapping[str, Any], out: Path,
 @contextlib.contextmanager
 def _part_folder(plan: _Plan) -> Iterator[Path]:
     """Make the folder that a run works in; it goes when the run does not end in a rename, whatever the reason."""
-    _remove_stale(plan.out / plan.stem)
+    folders.remove_stale(plan.out / plan.stem)
     try:
-        part = _new_folder(plan.out / plan.stem, f"{plan.name}.part")
-        _write_json(part / _OWNER, _owner())
+        part = folders.make(plan.out / plan.stem, plan.name, ".part")
+        folders.write_json(part / folders.OWNER, folders.owner())
     except OSError as fault:
         remedy = "give another folder with --out (out= in Python), or make room and see that you may write there"
-        raise ReportError(f"cannot write to {plan.out}: {fault}; {remedy}") from fault
+        raise ReportError(f"cannot write to {plan.out}: {fault}; {remedy}", fault="write") from fault
     try:
         yield part
     except OSError as fault:
         raise ReportError(
-            f"the report could not be written to {plan.out}: {fault}; what was there before is untouched"
+            f"the report could not be written to {plan.out}: {fault}; what was there before is untouched", fault="write"
         ) from fault
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _owner() -> dict[str, Any]:
-    """Say which process a folder belongs to; its time of birth tells it from a later one of the same number."""
-    return {"host": platform.node(), "pid": os.getpid(), "born": psutil.Process().create_time()}
-
-
-def _remove_stale(parent: Path) -> None:
-    """Remove what killed runs left behind."""
-    for part in parent.glob("*.part"):
-        if part.is_dir() and _is_stale(part):
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _is_stale(part: Path) -> bool:
-    """Whether a run is over: its process on this machine is gone, or, where none is on record, nothing changed for a day."""
-    try:
-        owner = json.loads((part / _OWNER).read_text("utf-8"))
-        if owner["host"] == platform.node():
-            return abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 2.0
-    except psutil.NoSuchProcess:
-        return True
-    except (OSError, ValueError, KeyError, psutil.AccessDenied):  # no record that could be relied on: its age decides
-        pass
-    try:
-        return time.time() - max(f.stat().st_mtime for f in [part, *part.rglob("*")]) > STALE_S
-    except OSError:  # it is being moved or removed at this moment
-        return False
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    stem, suffix = (name[: -len(".part")], ".part") if name.endswith(".part") else (name, "")
-    for n in range(1, 1000):
-        folder = parent / (stem + (f"-{n}" if n > 1 else "") + suffix)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            return folder
-    raise FileExistsError(f"{parent / name} and 999 more exist")
-
-
 # --- the run ----------------------------------------------------------------------------------------------------------------
+
+
+def _inputs(plan: _Plan, part: Path) -> dict[str, Any]:
+    """Hash what the run reads, and keep a copy of it if that is wanted."""
+    facts = provenance.inputs(plan.notebook, plan.study)
+    if not plan.options.keep_inputs:
+        return facts
+    kept = inputs.keep(part / inputs.FILE, provenance.study_paths(plan.study), facts["study"]["files"])
+    return {**facts, "kept_inputs": {"file": inputs.FILE, "sha256": provenance.sha256(kept)}}
 
 
 def _execute(plan: _Plan, part: Path) -> dict[str, Any] | None:
@@ -293,7 +286,6 @@ def _execute(plan: _Plan, part: Path) -> dict[str, Any] | None:
     with (part / "kernel.log").open("wb") as log, _shown(plan.options, len(plan.source.cells) + 1) as on_cell:
         last = _drive(job, log, on_cell)
     source.unlink()
-    (part / _OWNER).unlink()
     return None if last.get("done") else last
 
 
@@ -416,6 +408,7 @@ def _manifest(plan: _Plan, facts: dict[str, Any], executed: nbformat.NotebookNod
     return {
         "format": provenance.FORMAT,
         "outcome": "complete",
+        "report": plan.latest.name,
         "status": plan.options.status,
         "classification": plan.options.classification,
         **facts,
@@ -424,6 +417,7 @@ def _manifest(plan: _Plan, facts: dict[str, Any], executed: nbformat.NotebookNod
         **provenance.platform_facts(),
         **provenance.times(plan.started, datetime.now(UTC)),
         "warnings": provenance.warnings_in(executed),
+        "key_figures": keyfigures.of_notebook(executed),
     }
 
 
@@ -435,36 +429,12 @@ def _write_page(plan: _Plan, part: Path, executed: nbformat.NotebookNode, manife
         (part / "csv").mkdir()
     for name, content in resources["csv"].items():
         (part / "csv" / f"{name}.csv").write_bytes(content)
-    files = sorted(f for f in part.rglob("*") if f.is_file())
+    if plan.options.pdf:
+        pdf.print_page(part / f"{plan.stem}.html", part / f"{plan.stem}.pdf")
+    files = sorted(f for f in part.rglob("*") if f.is_file() and f.name not in {folders.OWNER, inputs.FILE})
     outputs = {f.relative_to(part).as_posix(): provenance.sha256(f) for f in files}
-    _write_json(part / "manifest.json", {**manifest, "title": resources["title"], "outputs": outputs})
-
-
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-
-
-def _publish(part: Path, parent: Path, name: str) -> Path:
-    """Give a finished folder its name, in one step."""
-    for n in range(1, 1000):
-        folder = parent / (name + (f"-{n}" if n > 1 else ""))
-        if not folder.exists():
-            with contextlib.suppress(FileExistsError):
-                return part.rename(folder)
-    raise FileExistsError(f"{parent / name} and 999 more exist")
-
-
-def _point_latest(page: Path, latest: Path) -> Path:
-    """Replace the newest page in one step; a copy, since links need rights on Windows and break when a folder is sent on."""
-    fresh = latest.with_name(f".{latest.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        shutil.copyfile(page, fresh)
-        fresh.replace(latest)
-    except OSError as fault:
-        raise ReportError(f"{page} is complete, but {latest} could not be replaced: {fault}") from fault
-    finally:
-        fresh.unlink(missing_ok=True)
-    return latest
+    folders.write_json(part / folders.MANIFEST, {**manifest, "title": resources["title"], "outputs": outputs})
+    (part / folders.OWNER).unlink()  # last of all: without it nothing says whether this run still lives
 
 
 def _since(started: datetime) -> float:
@@ -474,14 +444,19 @@ def _since(started: datetime) -> float:
 # --- when it failed ---------------------------------------------------------------------------------------------------------
 
 
-def _keep_failed(plan: _Plan, part: Path, failure: dict[str, Any]) -> str:
+def _keep_failed(plan: _Plan, part: Path, facts: dict[str, Any], failure: dict[str, Any]) -> ReportError:
     """Move what is left of a failed run aside and return what to tell the analyst."""
     words = _words(plan, failure)
     (part / "error.txt").write_text(words + "\n", "utf-8")
+    (part / inputs.FILE).unlink(missing_ok=True)
+    facts = {name: fact for name, fact in facts.items() if name != "kept_inputs"}
+    record = {"outcome": "failed", "fault": failure["failed"], "message": words, **facts}
+    folders.write_json(part / folders.MANIFEST, {**_manifest(plan, facts, plan.source), **record, "key_figures": []})
     (part.parent / "failed").mkdir(exist_ok=True)
-    kept = _publish(part, part.parent / "failed", plan.name)
+    (part / folders.OWNER).unlink()
+    kept = folders.publish(part, part.parent / "failed", plan.name)
     rest = f"Nothing was published; earlier reports are untouched. The notebook as far as it came: {kept / plan.notebook.name}"
-    return f"{words}\n{rest}"
+    return ReportError(f"{words}\n{rest}", fault=failure["failed"], kept=kept)
 
 
 def _words(plan: _Plan, failure: dict[str, Any]) -> str:
@@ -489,6 +464,8 @@ def _words(plan: _Plan, failure: dict[str, Any]) -> str:
     ename, evalue = failure["ename"], failure["evalue"]
     if failure["failed"] == "timeout":
         return f"{place}: the run took longer than {plan.options.timeout_s:g} s and was stopped"
+    if failure["failed"] == "write":
+        return f"{place}: the executed notebook could not be written ({ename}: {evalue.strip()})"
     if failure["failed"] == "kernel":
         return f"{place}: the kernel died ({ename}: {evalue.strip()})"
     if failure["failed"] == "worker":

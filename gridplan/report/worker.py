@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -20,7 +21,8 @@ import psutil
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets.config import Config
 
-SOCKET_NAME = 60  # longest file name that jupyter_client gives an IPC socket, and some room
+SOCKETS = "gp-"  # start of the name of the folder of sockets
+SOCKET_NAME = 12  # room for the name of a socket
 SOCKET_PATH = 104  # longest path of a socket on macOS; Linux allows 108
 
 
@@ -39,14 +41,14 @@ def run(job: dict[str, Any], events: IO[str]) -> None:
         watch = threading.Timer(job["timeout_s"], _end_kernel, [state])
         watch.daemon = True
         watch.start()
-    with tempfile.TemporaryDirectory(prefix="gp-", ignore_cleanup_errors=True) as sockets:
+    with tempfile.TemporaryDirectory(prefix=SOCKETS, ignore_cleanup_errors=True) as sockets:
         os.environ["JUPYTER_RUNTIME_DIR"] = sockets
         try:
             _execute(job, _transport(sockets))
         except papermill.PapermillExecutionError as fault:
             _send(events, failed="cell", cell=fault.cell_index, ename=fault.ename, evalue=fault.evalue, traceback=fault.traceback)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the runner must hear of it
-            kind = "timeout" if state.timed_out else "kernel"
+            kind = "timeout" if state.timed_out else "write" if isinstance(fault, OSError) else "kernel"
             _send(events, failed=kind, cell=state.cell, ename=type(fault).__name__, evalue=str(fault), traceback=[])
         else:
             _send(events, done=True)
@@ -66,10 +68,15 @@ def _execute(job: dict[str, Any], config: Config) -> None:
 
 
 def _transport(sockets: str) -> Config:
-    """Use sockets in the file system where there are such: no port that two runs could take at once or that others can reach."""
+    """Use sockets in the file system where there are such: no port that two runs could take at once or that others can reach.
+
+    Their place is named: left to itself, jupyter_client puts them into the notebook's folder under names that all runs share.
+    """
+    file = Path(sockets, "kernel.json")
     if os.name == "posix" and len(sockets) + SOCKET_NAME < SOCKET_PATH:
-        return Config({"KernelManager": {"transport": "ipc"}})
-    return Config()
+        ipc = {"transport": "ipc", "ip": str(file.with_name("kernel"))}
+        return Config({"KernelManager": {"connection_file": str(file), **ipc}})
+    return Config({"KernelManager": {"connection_file": str(file)}})
 
 
 def _engine(state: _State, events: IO[str]) -> type[NBClientEngine]:
@@ -109,6 +116,9 @@ def _kill_children() -> list[psutil.Process]:
 def _end_with_runner() -> None:
     sys.stdin.read()
     psutil.wait_procs(_kill_children(), timeout=3)
+    sockets = Path(os.environ.get("JUPYTER_RUNTIME_DIR", ""))
+    if sockets.name.startswith(SOCKETS):
+        shutil.rmtree(sockets, ignore_errors=True)
     os._exit(3)
 
 

@@ -11,7 +11,7 @@
     responsive: true,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };
-  const narrow = () => window.innerWidth < 640;
+  const narrow = (plot) => plot.clientWidth < 600; // a phone, or two figures side by side
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const plots = all(".plot[id]");
 
@@ -23,7 +23,7 @@
   function specification(plot) {
     const { data, layout, frames } = JSON.parse(document.getElementById(plot.id + "-data").textContent);
     const config = { ...CONFIG, toImageButtonOptions: { filename: plot.id, scale: 2 } };
-    if (narrow()) {
+    if (narrow(plot)) {
       stackPanels(layout);
       spareTicks(layout);
       if (!wish(layout, "least_width")) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
@@ -66,7 +66,7 @@
   function makeRoom(plot, grow) {
     const legend = plot.querySelector(".legend");
     const titled = panelTitles(plot.layout).some((a) => a.y >= 1);
-    if (!legend || (!narrow() && !titled) || plot._fullLayout.legend.orientation !== "h") return;
+    if (!legend || (!narrow(plot) && !titled) || plot._fullLayout.legend.orientation !== "h") return;
     const rows = Math.ceil(legend.getBBox().height);
     const change = { "margin.t": rows + (titled ? TITLE_ROOM : 8), "legend.yref": "container", "legend.y": 1, "legend.yanchor": "top" };
     if (grow) {
@@ -91,7 +91,7 @@
       const drawing = specification(plot);
       if (drawing.layout.height) plot.style.height = drawing.layout.height + "px";
       holdWidth(plot, drawing.layout);
-      Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow()));
+      Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow(plot)));
     } catch (fault) {
       plot.dataset.drawn = "failed";
       plot.textContent = "This figure could not be drawn; its data can be downloaded below.";
