@@ -2,8 +2,6 @@
 
 from gridplan.figures import (
     applications,
-    futures,
-    hosting,
     architecture,
     capability,
     communications,
