@@ -20,6 +20,7 @@ from gridplan.assess._outages import (
     reliability_today,
     with_calibration,
 )
+from gridplan.assess._replay import ROADMAP, replay
 from gridplan.assess._restoration import devices, restoration, services
 from gridplan.assess._run import COLUMNS, KEY, Execution, fleet, metrics
 from gridplan.assess._tasks import Settings, groups
@@ -29,6 +30,7 @@ __all__ = [
     "GROUPS",
     "KEY",
     "NONE",
+    "ROADMAP",
     "Execution",
     "ReliabilityToday",
     "Settings",
@@ -48,6 +50,7 @@ __all__ = [
     "observed",
     "options",
     "outages",
+    "replay",
     "reliability_today",
     "restoration",
     "services",

@@ -52,6 +52,7 @@ _ASSUMED = {
         "remote_switches",
         "indicator_switches",
         "last_gasp_detect_min",
+        "customer_call_min",
         "meter_coverage",
         "pf_interval_months",
         "inspection_interval_months",

@@ -7,12 +7,14 @@ a report can show its outputs for fixed values and a test can call it without a 
 from gridplan.explorers._architecture import architecture, projects
 from gridplan.explorers._network import adoption, hosting_capacity, series, today
 from gridplan.explorers._reliability import restoration
+from gridplan.explorers._roadmap import budget, weights
 from gridplan.explorers._widgets import Explorer, choice, slider
 
 __all__ = [
     "Explorer",
     "adoption",
     "architecture",
+    "budget",
     "choice",
     "hosting_capacity",
     "projects",
@@ -20,4 +22,5 @@ __all__ = [
     "series",
     "slider",
     "today",
+    "weights",
 ]

@@ -1,0 +1,260 @@
+"""Cards, tables and sentences about a roadmap; they read right when nothing is chosen, a target is missed, or nothing fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridplan.figures.outputs import Card, Cards, Table, Text, number, prose
+from gridplan.figures.sentences import listed
+
+STATUS = {"optimal": "proved best", "time limit": "best found in the time allowed", "infeasible": "no roadmap keeps every rule"}
+
+
+def cards(found: Any, worth: Mapping[str, float], *, currency: str = "EUR") -> Cards:
+    """Return the answer of a roadmap as key figures.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.roadmap.solve`.
+    worth
+        From :func:`gridplan.planning.break_even`.
+    currency
+        Currency of the amounts.
+    """
+    if found.status == "infeasible":
+        says = found.relaxations["reading"].iloc[0] if len(found.relaxations) else "no relaxation was found"
+        return Cards([Card("Roadmap", "impossible", note=str(says), status="bad")])
+    must = int(found.schedule["mandatory"].sum())
+    pays = "good" if worth["npv_keur"] >= 0 else "warn"
+    made = [
+        Card("Projects chosen", len(found.schedule), note=f"{must} of them mandatory, {len(found.not_chosen)} left out"),
+        Card("Capital cost", found.money["capex_keur"].sum(), f"k{currency}", "with replacements, not discounted", digits=0),
+        Card("Net present value", worth["npv_keur"], f"k{currency}", "simulated benefits less all costs", pays, 0),
+        Card("Declared benefits", worth["declared_keur"], f"k{currency}", "present value, in no other figure", digits=0),
+        Card("Gap", found.gap_percent, "%", f"{STATUS[found.status]}, after {number(found.seconds, 0)} s", _gap(found), 2),
+    ]
+    return Cards([*made, *_kpi_card(found.kpis, "saidi_min", "SAIDI", "min/yr"), *_target_card(found.kpis)])
+
+
+def _gap(found: Any) -> str:
+    return "good" if found.status == "optimal" else "warn"
+
+
+def _kpi_card(kpis: pd.DataFrame, name: str, label: str, unit: str) -> list[Card]:
+    own = kpis[kpis["kpi"] == name].sort_values("year")
+    if own.empty:
+        return []
+    last = own.iloc[-1]
+    return [Card(f"{label} in {last['year']}", float(last["value"]), unit, f"without any project {number(last['without'], 2)}", digits=2)]
+
+
+def _target_card(kpis: pd.DataFrame) -> list[Card]:
+    aims = kpis.dropna(subset=["target"])
+    if aims.empty:
+        return []
+    met = int(aims["met"].fillna(False).astype(bool).sum())
+    return [Card("Targets met", f"{met} of {len(aims)}", status="good" if met == len(aims) else "bad")]
+
+
+def verdict(found: Any, spend_classes: pd.DataFrame, worth: Mapping[str, float], *, currency: str = "EUR") -> Text:
+    """Say whether the roadmap pays by simulated benefits, what of it is mandatory, and what would make it pay.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.roadmap.solve`.
+    spend_classes
+        From :func:`gridplan.planning.by_class`.
+    worth
+        From :func:`gridplan.planning.break_even`.
+    currency
+        Currency of the amounts.
+    """
+    if found.status == "infeasible":
+        said = "; ".join(found.relaxations["reading"].astype(str)) or "none was found in the time allowed"
+        return prose("No roadmap keeps every rule. The smallest change after which one exists: {said}.", said=said)
+    if found.schedule.empty:
+        return prose("No project is chosen: by this objective and these limits, leaving everything as it is comes out best.")
+    return Text(" ".join([_pays(worth, currency), _classes(spend_classes, currency), _declared(worth, currency)]).strip())
+
+
+def _pays(worth: Mapping[str, float], currency: str) -> str:
+    npv = worth["npv_keur"]
+    if npv >= 0:
+        return prose("By simulated benefits alone the roadmap is worth {npv:,.0f} k{c} more than it costs.", npv=npv, c=currency).markdown
+    text = prose("By simulated benefits alone the roadmap costs {npv:,.0f} k{c} more than it brings.", npv=-npv, c=currency).markdown
+    if not np.isfinite(worth["break_even_eur"]):
+        return text + " It saves no customer minutes, so no value of a minute would make it pay."
+    more = (
+        "A customer minute counts {now:.2f} {c} in it; it would pay if one were worth {then:.2f} {c}, all else as it is."
+    )
+    return text + " " + prose(more, now=worth["value_eur"], then=worth["break_even_eur"], c=currency).markdown
+
+
+CLASSES = {
+    "comply": "law and safe operation (least cost)",
+    "platform": "the platform that several applications share (least cost, as one bundle)",
+    "benefit": "benefits (benefits over costs)",
+    "participant": "those who take part (they pay)",
+    "": "no class given",
+}
+
+
+def _classes(table: pd.DataFrame, currency: str) -> str:
+    if table.empty:
+        return ""
+    sums = table.groupby("class_of_spend")["pv_cost_keur"].sum().sort_values(ascending=False)
+    parts = [f"{number(value, 0)} k{currency} for {CLASSES.get(name, name)}" for name, value in sums.items()]
+    must = table.loc[table["mandatory"], "pv_cost_keur"].sum()
+    end = f" {number(must, 0)} k{currency} of it is mandatory." if must > 0 else " None of it is mandatory."
+    return f"Present value of the costs by class of spend: {', '.join(parts)}.{end}"
+
+
+def _declared(worth: Mapping[str, float], currency: str) -> str:
+    said = worth["declared_keur"]
+    if not said:
+        return "No declared benefit comes with it."
+    turns = worth["npv_keur"] < 0 <= worth["npv_keur"] + said
+    end = ", which would turn the balance" if turns else ", which would not turn the balance" if worth["npv_keur"] < 0 else ""
+    return f"Benefits that are declared and not simulated would add {number(said, 0)} k{currency}{end}."
+
+
+def left_out(table: pd.DataFrame, impossible: pd.DataFrame, *, rows: int = 30) -> Table:
+    """Return the projects that were not chosen, and why, as a table.
+
+    Parameters
+    ----------
+    table, impossible
+        `Roadmap.not_chosen` and `Roadmap.impossible`.
+    rows
+        Rows to show.
+    """
+    title = f"{len(table)} projects are left out, each with its reason" if len(table) else "Every project is chosen"
+    never = sorted(set(impossible["application"]))
+    more = f" No set of projects lets {listed(never)} run somewhere." if never else ""
+    caption = "Gain: what the best that could be added with the project would bring to the objective, without limits." + more
+    shown = table[["project", "label", "capex_keur", "gain_keur", "reason"]] if len(table) else table
+    return Table(shown, "not-chosen", title, caption, {"capex_keur": 0, "gain_keur": 0}, rows)
+
+
+def chosen(schedule: pd.DataFrame, *, rows: int = 40) -> Table:
+    """Return the projects of a roadmap by start, as a table."""
+    columns = ["project", "label", "workstream", "start_year", "service_year", "capex_keur", "mandatory"]
+    shown = schedule[columns].assign(mandatory=schedule["mandatory"].map({True: "yes", False: "no"}))
+    title = f"{len(shown)} projects, by start" if len(shown) else "No project is chosen"
+    return Table(shown, "roadmap", title, "In service from the start of the year named.", {"capex_keur": 0}, rows)
+
+
+def binding(table: pd.DataFrame, *, rows: int = 12) -> Table:
+    """Return what binds, and what one more unit would bring, as a table."""
+    shown = table.sort_values("per_unit", ascending=False, kind="stable")[["kind", "fund", "year", "used", "allowed", "per_unit"]]
+    title = f"{len(shown)} limits and targets bind" if len(shown) else "No limit and no target binds"
+    caption = "What one more unit would bring to the objective is that of the relaxed problem: an estimate."
+    return Table(shown, "binding", title, caption, {"used": 1, "allowed": 1, "per_unit": 2}, rows)
+
+
+def replay_table(table: pd.DataFrame, *, rows: int = 40) -> Table:
+    """Return what a roadmap counts beside what its simulation shows, as a table.
+
+    Parameters
+    ----------
+    table
+        From :func:`gridplan.planning.replayed`, or :func:`gridplan.planning.replayed_benefits`.
+    rows
+        Rows to show; those that differ most come first.
+    """
+    money = "stream" in table
+    order = table["error_percent"].abs().fillna(-1.0).sort_values(ascending=False, kind="stable").index
+    far = int((table["error_percent"].abs() > 1.0).sum())
+    what = "benefits" if money else "KPIs"
+    title = f"{len(table) - far} of {len(table)} {what} agree with the simulation of the roadmap within 1 %"
+    caption = "Counted by the roadmap, and simulated with all groups and areas as they stand in that year."
+    digits = {"predicted_keur": 1, "replayed_keur": 1, "error_percent": 2}
+    return Table(table.loc[order].reset_index(drop=True), "replay-benefits" if money else "replay", title, caption, digits, rows)
+
+
+def replay_words(table: pd.DataFrame) -> Text:
+    """Say how far the counted and the simulated KPIs are apart, and why."""
+    if table.empty:
+        return prose("The roadmap was not replayed.")
+    changed = table[table["error_percent"].notna()]
+    if changed.empty:
+        return prose("Nothing changes in the years replayed, so there is nothing to compare.")
+    far = changed[changed["error_percent"].abs() > 1.0]
+    if far.empty:
+        return prose("In every scenario and year replayed, what the roadmap counts and what its simulation shows agree within 1 %.")
+    worst = far.loc[far["error_percent"].abs().idxmax()]
+    text = (
+        "{n} of {m} results differ by more than 1 % of the change; the most is {e:.1f} % ({kpi}, {scenario} {year}): {reason}."
+    )
+    name = worst["kpi"] if "kpi" in far else worst["stream"]
+    values = {"n": len(far), "m": len(changed), "e": worst["error_percent"], "kpi": name, "scenario": worst["scenario"]}
+    return prose(text, **values, year=str(worst["year"]), reason=worst["reason"])
+
+
+def lesson(found: Any, worth: Mapping[str, float], *, sure: pd.DataFrame, chances: pd.DataFrame, currency: str = "EUR") -> Text:
+    """Say what a roadmap tells the planner.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.roadmap.solve`.
+    worth
+        From :func:`gridplan.planning.break_even`.
+    sure
+        From :func:`gridplan.robustness.decisions`.
+    chances
+        From :func:`gridplan.robustness.probabilities`.
+    currency
+        Currency of the amounts.
+    """
+    if found.status == "infeasible":
+        said = "; ".join(found.relaxations["reading"].astype(str)) or "unknown"
+        return prose("- No roadmap keeps every rule; decide first which one gives way: {said}.", said=said)
+    lines = [_now(found), _worth_line(worth, currency), _chance_line(chances), _sure_line(sure), _left_line(found)]
+    return Text("\n".join(f"- {line}" for line in lines if line))
+
+
+def _now(found: Any) -> str:
+    if found.schedule.empty:
+        return "Nothing is to be started."
+    first = int(found.schedule["start_year"].min())
+    names = list(found.schedule.loc[found.schedule["start_year"] == first, "label"])
+    return prose(f"Start in {first}: {{names}}.", names=listed(names, 4)).markdown
+
+
+def _worth_line(worth: Mapping[str, float], currency: str) -> str:
+    return _pays(worth, currency)
+
+
+def _chance_line(chances: pd.DataFrame) -> str:
+    money = chances[chances["kpi"] == "npv_keur"]
+    both = chances[chances["kpi"] == "all"]
+    if money.empty:
+        return ""
+    text = f"The plan pays in {number(money['probability_percent'].iloc[0], 0)} % of the sampled futures"
+    single = chances[~chances["kpi"].isin(["npv_keur", "all"])]
+    if len(single):
+        text += f"; the least certain target is met in {number(single['probability_percent'].min(), 0)} %"
+    return text + (f", all together with paying in {number(both['probability_percent'].iloc[0], 0)} %." if len(single) and len(both) else ".")
+
+
+def _sure_line(sure: pd.DataFrame) -> str:
+    now = list(sure.loc[sure["decision"] == "start in every future", "project"])
+    wait = int(sure["decision"].str.endswith("later").sum()) if len(sure) else 0
+    if not now:
+        return f"No decision is due now in every scenario; {wait} can wait." if len(sure) else ""
+    return prose("Due now in every scenario: {names}; {n} decisions can wait.", names=listed(now, 5), n=wait).markdown
+
+
+def _left_line(found: Any) -> str:
+    table = found.not_chosen
+    if table.empty:
+        return ""
+    unpaid = int(table["reason"].str.startswith("brings less").sum())
+    return f"{len(table)} projects are left out, {unpaid} of them because they bring less than they cost with all that they need."

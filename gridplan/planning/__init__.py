@@ -1,0 +1,55 @@
+"""The two halves joined: from the metrics of a study to its roadmap, its scores and how sure they are.
+
+:func:`case` values the metrics of every scenario and finds what closes the gaps; :func:`portfolio` makes of it the problem that
+:mod:`gridplan.roadmap` solves for one scenario; :func:`plan` makes of a solved roadmap the plan that :mod:`gridplan.robustness`
+values in other futures; :func:`alternatives` gives the projects the raw values that :mod:`gridplan.scoring` ranks;
+:func:`replayed` puts what the roadmap counts beside what :func:`gridplan.assess.replay` simulates. Nothing here computes physics,
+draws, or knows a benefit of its own.
+"""
+
+from gridplan.planning._case import Case, case, money
+from gridplan.planning._futures import decisions, in_each_future, regret, tornado
+from gridplan.planning._kpis import contributions, kpis
+from gridplan.planning._money import (
+    break_even,
+    by_class,
+    cash_flows,
+    declared_after,
+    mean_benefits,
+    streams_by_year,
+)
+from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
+from gridplan.planning._portfolio import portfolio, scaled, years_of
+from gridplan.planning._replay import replayed, replayed_benefits
+from gridplan.planning._scores import alternatives, costs, criteria, screening
+
+__all__ = [
+    "Case",
+    "alternatives",
+    "break_even",
+    "by_class",
+    "case",
+    "cash_flows",
+    "contributions",
+    "costs",
+    "criteria",
+    "decisions",
+    "declared_after",
+    "in_each_future",
+    "kpis",
+    "mean_benefits",
+    "money",
+    "plan",
+    "portfolio",
+    "regret",
+    "replayed",
+    "replayed_benefits",
+    "robust_targets",
+    "scaled",
+    "screening",
+    "streams_by_year",
+    "terms",
+    "tornado",
+    "uncertainties",
+    "years_of",
+]
