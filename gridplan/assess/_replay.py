@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 from dask.tokenize import tokenize
@@ -121,7 +122,8 @@ def _moments(
 def _evaluated(shared: _groups.Shared, work: list[Moment], execution: _run.Execution) -> dict[Moment, pd.DataFrame]:
     """Return the result of each moment, from the cache or made now."""
     contents = _tasks.keys(shared.study, shared.net, [moment.task for moment in work]) if execution.cache else {}
-    keys = {moment: tokenize("replay", contents[moment.task], moment) for moment in work} if execution.cache else {}
+    own = Path(__file__).read_bytes()  # the content of a task does not hold this file
+    keys = {moment: tokenize(own, contents[moment.task], moment) for moment in work} if execution.cache else {}
     found = {moment: _cache.load(execution.cache, keys[moment]) if keys else None for moment in work}
     missing = [moment for moment in work if found[moment] is None]
     done = len(work) - len(missing)

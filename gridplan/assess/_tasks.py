@@ -64,8 +64,8 @@ _ASSUMED = {
 _ASSUMED[JOINT] = tuple(itertools.chain.from_iterable(_ASSUMED.values()))
 _NO_PHYSICS = {
     *("figures", "explorers", "report", "cli.py", "columns.csv", "scoring", "roadmap", "robustness"),
-    *("gaps", "architecture", "communications", "capability"),
-    *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_run.py"),
+    *("gaps", "architecture", "communications", "capability", "planning"),
+    *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_replay.py", "assess/_run.py"),
 }
 """Files and folders of the package that no task reads."""
 _LIBRARIES = ("pandapower", "numpy", "scipy", "numba", "highspy", "pandas")

@@ -150,6 +150,31 @@ def chosen(schedule: pd.DataFrame, *, rows: int = 40) -> Table:
     return Table(shown, "roadmap", title, "In service from the start of the year named.", {"capex_keur": 0}, rows)
 
 
+def routes_table(routes: pd.DataFrame, closeness: pd.DataFrame, *, labels: Mapping[str, str], rows: int = 20) -> Table:
+    """Return the ranks of the projects by score, TOPSIS and money side by side.
+
+    Parameters
+    ----------
+    routes
+        `Routes.table` of :func:`gridplan.scoring.routes`.
+    closeness
+        From :func:`gridplan.scoring.topsis`.
+    labels
+        Names of the projects.
+    rows
+        Rows to show.
+    """
+    other = closeness.rename(columns={"rank": "topsis_rank"})[["project", "closeness", "topsis_rank"]]
+    columns = ["project", "score_points", "score_rank", "closeness", "topsis_rank", "benefit_keur", "cost_keur", "bcr", "bcr_rank"]
+    shown = routes.merge(other, on="project")[columns]
+    shown = shown.assign(project=[labels.get(name, name) for name in shown["project"]])
+    pays = int((shown["bcr"] >= 1).sum())
+    title = f"{pays} of {len(shown)} projects bring more in money than they cost, each by its share of what it enables"
+    caption = "Ranks by weighted score, by closeness to the best (TOPSIS) and by benefit over cost; from the same values."
+    digits = {"score_points": 1, "closeness": 2, "benefit_keur": 0, "cost_keur": 0, "bcr": 2}
+    return Table(shown, "routes", title, caption, digits, rows)
+
+
 def binding(table: pd.DataFrame, *, rows: int = 12) -> Table:
     """Return what binds, and what one more unit would bring, as a table."""
     shown = table.sort_values("per_unit", ascending=False, kind="stable")[["kind", "fund", "year", "used", "allowed", "per_unit"]]

@@ -359,3 +359,13 @@ def _money_words(own: pd.DataFrame, currency: str) -> tuple[str, str]:
     title = f"In {year} the plan brings {number(gain, 0)} k{currency} of simulated benefits against {number(run, 0)} k{currency} of running cost"
     sums = own.groupby(["kind", "stream"])["value_keur"].sum()
     return title, "; ".join(f"{stream} ({kind}): {number(value, 0)}" for (kind, stream), value in sums.items())
+
+
+OBJECTIVES = {"npv": "Net present value", "benefit": "Present value of benefits", "cost": "Present value of cost, negative"}
+
+
+def label_of(objective: str, currency: str = "EUR") -> str:
+    """Return what an objective of a roadmap is called on an axis, with its unit."""
+    if objective in OBJECTIVES:
+        return f"{OBJECTIVES[objective]} [k{currency}]"
+    return "Sum of scores [points]" if objective == "score" else f"Objective: {objective} [sum over the years]"

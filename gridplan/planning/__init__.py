@@ -16,12 +16,13 @@ from gridplan.planning._money import (
     cash_flows,
     declared_after,
     mean_benefits,
+    stream_labels,
     streams_by_year,
 )
 from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
-from gridplan.planning._portfolio import portfolio, scaled, years_of
+from gridplan.planning._portfolio import choices, portfolio, quick, scaled, years_of
 from gridplan.planning._replay import replayed, replayed_benefits
-from gridplan.planning._scores import alternatives, costs, criteria, screening
+from gridplan.planning._scores import alternatives, costs, criteria, criterion_labels, screening
 
 __all__ = [
     "Case",
@@ -30,9 +31,11 @@ __all__ = [
     "by_class",
     "case",
     "cash_flows",
+    "choices",
     "contributions",
     "costs",
     "criteria",
+    "criterion_labels",
     "decisions",
     "declared_after",
     "in_each_future",
@@ -41,12 +44,14 @@ __all__ = [
     "money",
     "plan",
     "portfolio",
+    "quick",
     "regret",
     "replayed",
     "replayed_benefits",
     "robust_targets",
     "scaled",
     "screening",
+    "stream_labels",
     "streams_by_year",
     "terms",
     "tornado",

@@ -49,6 +49,12 @@ def delivered(found: roadmap.Roadmap) -> pd.DataFrame:
     return pd.concat([projects[columns], first[columns]], ignore_index=True)
 
 
+def stream_labels() -> dict[str, str]:
+    """Return the names of the streams of benefit and cost as a reader knows them."""
+    table = valuation.streams()
+    return dict(zip(table["stream"], table["label"], strict=True))
+
+
 def cash_flows(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFrame:
     """Return every flow of a roadmap by stream and year: simulated benefits, costs of projects, residual value, declared benefits.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from gridplan import roadmap, valuation
@@ -80,3 +82,31 @@ def years_of(given: Case) -> tuple[int, int]:
     """Return the first and the last year of a plan: the first after the base year of the metrics, and their last."""
     years = given.metrics["year"]
     return int(years.min()) + 1, int(years.max())
+
+
+def choices(given: Case, **picked: object) -> roadmap.Choices:
+    """Return the choices of a roadmap with the years and the discount rate of the study.
+
+    Parameters
+    ----------
+    given
+        From :func:`gridplan.planning.case`.
+    **picked
+        Any other of :class:`gridplan.roadmap.Choices`; also `first_year`, `last_year` and `discount_percent` to differ.
+    """
+    first, last = years_of(given)
+    own = {"first_year": first, "last_year": last, "discount_percent": given.assumptions["discount_rate_percent"]}
+    return roadmap.Choices(**(own | picked))
+
+
+def quick(chosen: roadmap.Choices, *, share: float = 0.5) -> roadmap.Choices:
+    """Return choices with a shorter search, for roadmaps that are solved beside the one of the page.
+
+    Parameters
+    ----------
+    chosen
+        Choices of that one.
+    share
+        Share of its time.
+    """
+    return replace(chosen, time_limit_s=max(share * chosen.time_limit_s, 1.0))

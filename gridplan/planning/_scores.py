@@ -34,6 +34,12 @@ def criteria(given: Case) -> pd.DataFrame:
     return given.tables["criteria"].copy()
 
 
+def criterion_labels(given: Case) -> dict[str, str]:
+    """Return the names of the criteria as a reader knows them."""
+    table = criteria(given)
+    return dict(zip(table["criterion"], table["label"], strict=True))
+
+
 def alternatives(given: Case, scenario: str) -> pd.DataFrame:
     """Return the raw value of each project by criterion, for the criteria of the study that gridplan can compute.
 
