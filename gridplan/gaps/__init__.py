@@ -6,12 +6,13 @@ tables after some projects, :func:`states` as is, interim and target, :func:`cha
 devices by year.
 """
 
-from gridplan.gaps._check import check
+from gridplan.gaps._check import NEEDED, check
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
 from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
 __all__ = [
+    "NEEDED",
     "Facts",
     "State",
     "by_project",

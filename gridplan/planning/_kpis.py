@@ -61,7 +61,9 @@ def contributions(metrics: pd.DataFrame, names: Iterable[str] | None = None) -> 
     """
     known = _kpis().set_index("kpi")
     wanted = [name for name in known.index if known.at[name, "column"] in metrics] if names is None else list(names)
-    problems = [Problem("kpis", f"'{name}' is no KPI", remedy=suggest(name, known.index)) for name in wanted if name not in known.index]
+    problems = [
+        Problem("kpis", f"'{name}' is no KPI", remedy=suggest(name, known.index)) for name in wanted if name not in known.index
+    ]
     problems = problems or [
         Problem("metrics", f"have no column '{known.at[name, 'column']}'", remedy=f"leave the KPI '{name}' out")
         for name in wanted

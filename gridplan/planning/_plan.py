@@ -120,5 +120,9 @@ def robust_targets(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
     """
     worth = pd.DataFrame({"kpi": ["npv_keur"], "year": [pd.NA], "sense": ["at least"], "value": [0.0]})
     table = given.tables.get("targets")
-    own = worth[:0] if table is None else table[table["year"].between(found.choices.first_year, found.choices.last_year)][list(worth)]
+    own = (
+        worth[:0]
+        if table is None
+        else table[table["year"].between(found.choices.first_year, found.choices.last_year)][list(worth)]
+    )
     return pd.concat([part.astype({"year": "Int64"}) for part in (worth, own) if len(part)], ignore_index=True)

@@ -119,7 +119,9 @@ def replayed_benefits(given: Case, found: roadmap.Roadmap, simulated: pd.DataFra
     replayed_sum = seen.groupby(key, sort=False)["benefit_keur"].sum()
     predicted_sum = counted.groupby(key)["value_keur"].sum().reindex(replayed_sum.index, fill_value=0.0)
     table = pd.DataFrame({"predicted_keur": predicted_sum, "replayed_keur": replayed_sum}).reset_index()
-    error = 100 * (table["predicted_keur"] - table["replayed_keur"]) / table["replayed_keur"].abs().where(table["replayed_keur"] != 0)
+    error = (
+        100 * (table["predicted_keur"] - table["replayed_keur"]) / table["replayed_keur"].abs().where(table["replayed_keur"] != 0)
+    )
     reasons = {year: _reason(given, served[served["year"] == year], year) for year in years}
     because = table["year"].map(reasons).where(error.abs() > TOLERANCE_PERCENT, f"within {TOLERANCE_PERCENT:g} %")
     return table.assign(error_percent=error, reason=because.where(error.notna(), "nothing changes"))

@@ -81,7 +81,11 @@ def _shared(given: Case, scenario: str) -> pd.DataFrame:
     values = values.reindex(columns=list(STREAMS), fill_value=0.0).assign(total=lambda table: table.sum(axis=1))
     values, needs = _reachable(given, values)
     long = values.rename_axis(columns="criterion").stack().rename("value").reset_index()
-    shared = scoring.attribute(long, needs, by="total") if len(long) and len(needs) else pd.DataFrame(columns=["project", "criterion", "value"])
+    shared = (
+        scoring.attribute(long, needs, by="total")
+        if len(long) and len(needs)
+        else pd.DataFrame(columns=["project", "criterion", "value"])
+    )
     grid = shared[shared["criterion"] != "total"].pivot_table(index="project", columns="criterion", values="value", aggfunc="sum")
     grid = grid.reindex(index=given.projects["project"], columns=list(STREAMS)).fillna(0.0)
     return grid.rename_axis("project").reset_index().melt("project", var_name="criterion", value_name="value")
@@ -108,7 +112,10 @@ def _counted(given: Case) -> pd.DataFrame:
     classes = given.projects["cost_class"].fillna(5).astype(float) if "cost_class" in given.projects else np.full(len(gaps), 5.0)
     parts = [("enabling", gaps), ("certainty", classes)]
     return pd.concat(
-        [pd.DataFrame({"project": given.projects["project"], "criterion": name, "value": np.asarray(value)}) for name, value in parts],
+        [
+            pd.DataFrame({"project": given.projects["project"], "criterion": name, "value": np.asarray(value)})
+            for name, value in parts
+        ],
         ignore_index=True,
     )
 

@@ -169,7 +169,7 @@ def _costs(
     for project, spent in _spending(plan):
         value = (spent["spend_keur"].to_numpy() * terms.present(spent["year"])).sum()
         moved = (1.0 + terms.discount_rate) ** -starts[project]
-        left = residual[project] * terms.present(years[-1])
+        left = residual[project] * terms.present(years[-1] + 1)
         capex = capex + (value * moved - left) * effects.factor("capex", project)
         share = np.clip(years[:, None] + 1 - delivered[project], 0.0, 1.0)
         running = terms.present(years) @ share * own.at[project, "opex_keur_per_yr"]
