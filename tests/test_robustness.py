@@ -248,6 +248,23 @@ def test_kpis_follow_the_options_in_service(plan):
     assert late["saidi_min"].tolist() == pytest.approx([0, -10, -10, 0.25 * -10 + 0.75 * -30, -30, -30])
 
 
+def test_kpis_may_be_absolute_with_what_holds_without_any_application(plan):
+    rows = [("A", "restoration", "none", s, 2025, 100.0) for s in ("slow", "fast")]
+    whole = plan.kpis.assign(saidi_min=plan.kpis["saidi_min"].where(plan.kpis["area"] != "A", 100 + plan.kpis["saidi_min"]))
+    absolute = replace(plan, kpis=pd.concat([whole, pd.DataFrame(rows, columns=whole.columns)], ignore_index=True))
+    assert robustness.evaluate(absolute, TERMS).kpis["saidi_min"].tolist() == pytest.approx([100, 90, 90, 70, 70, 70])
+    table = rows_of({"uncertainty": "late", "kind": "delay", "item": "field_A", "low": 0.0, "mode": 0.0, "high": 3.0})
+    sooner = replace(
+        absolute,
+        schedule=plan.schedule.assign(start_year=[2025, 2024, 2026, 2026], delivered_year=[2026, 2025, 2028, 2027]),
+        service=plan.service.assign(
+            option=plan.service["option"].mask(plan.service["year"].eq(2025) & plan.service["area"].eq("A"), "remote")
+        ),
+    )
+    late = robustness.evaluate(sooner, TERMS, table, draws_of(plan, late=[0.0, 0.5])).kpis.query("year == 2025")
+    assert late["saidi_min"].tolist() == pytest.approx([90, 95])
+
+
 def test_a_spending_profile_of_ones_own_is_used(plan):
     spend = pd.DataFrame({"project": plan.projects["project"], "year": 2025, "spend_keur": plan.projects["capex_keur"]})
     assert robustness.evaluate(replace(plan, spend=spend), TERMS).money["capex_keur"].item() == pytest.approx(990)
@@ -257,7 +274,7 @@ def test_a_spending_profile_of_ones_own_is_used(plan):
 def test_what_is_left_at_the_end_counts_against_the_capital(plan):
     valued = replace(plan, projects=plan.projects.assign(residual_keur=[0.0, 0.0, 100.0, np.nan]))
     saved = robustness.evaluate(plan, TERMS).money["capex_keur"] - robustness.evaluate(valued, TERMS).money["capex_keur"]
-    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 5, rel=1e-12)
+    assert saved.item() == pytest.approx(100 / (1 + RATE) ** 6, rel=1e-12)
 
 
 # --- Monte Carlo ---------------------------------------------------------------------------------------------------------------
@@ -413,42 +430,6 @@ def test_the_tornado_of_a_plan_has_a_row_for_everything_that_is_uncertain(plan, 
 # --- regret --------------------------------------------------------------------------------------------------------------------
 
 
-def results(grid):
-    return pd.DataFrame(
-        [(p, f, float(v)) for p, row in grid.items() for f, v in row.items()], columns=["plan", "future", "result"]
-    )
-
-
-def test_the_regret_of_a_textbook_table_and_the_plan_that_minimises_the_largest():
-    grid = {
-        "bonds": {"up": 40, "same": 45, "down": 5},
-        "shares": {"up": 70, "same": 30, "down": -13},
-        "mixed": {"up": 53, "same": 45, "down": -5},
-    }
-    found = robustness.regret(results(grid))
-    lost = found.table.pivot_table(index="plan", columns="future", values="regret")
-    assert lost.loc["bonds"].to_dict() == {"up": 30, "same": 0, "down": 0}
-    assert lost.loc["shares"].to_dict() == {"up": 0, "same": 15, "down": 18}
-    assert lost.loc["mixed"].to_dict() == {"up": 17, "same": 0, "down": 10}
-    assert found.choice == "mixed"
-    assert found.plans.set_index("plan")["regret_max"].to_dict() == {"mixed": 17, "shares": 18, "bonds": 30}
-    assert found.plans.set_index("plan")["best_in"].to_dict() == {"mixed": 1, "shares": 1, "bonds": 2}
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(st.lists(st.integers(-50, 50), min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(["more", "less"])
-)
-def test_regret_is_never_negative_and_nothing_for_the_best(grid, better):
-    given_ = results({f"p{i}": dict(enumerate(row)) for i, row in enumerate(grid)})
-    found = robustness.regret(given_, better=better)
-    assert (found.table["regret"] >= 0).all()
-    assert (found.table.groupby("future")["regret"].min() == 0).all()
-    best = np.max(grid, axis=0) if better == "more" else np.min(grid, axis=0)
-    smallest = min(np.abs(best - row).max() for row in np.array(grid))
-    assert found.plans["regret_max"].iloc[0] == pytest.approx(smallest)
-
-
 def test_plans_in_scenarios_are_valued_as_if_each_were_certain(plan):
     nothing = replace(plan, schedule=plan.schedule[:0], service=plan.service.assign(option="none"), enablers=None)
     table = robustness.across({"all": plan, "nothing": nothing}, TERMS)
@@ -467,34 +448,6 @@ def test_plans_meet_the_same_samples(plan, uncertain):
     found = robustness.regret(table)
     assert found.choice == "cheap"
     assert found.plans["best_in"].tolist() == [40, 0]
-
-
-def test_results_that_are_no_table_of_plans_and_futures_are_refused():
-    table = results({"a": {"x": 1, "y": 2}, "b": {"x": np.nan}})
-    message = said(lambda: robustness.regret(table))
-    assert "plan 'b' has 0 results in 'y'" in message
-    assert "nan is no finite number" in message
-    with pytest.raises(ParameterError, match="better"):
-        robustness.regret(results({"a": {"x": 1}}), better="higher")
-
-
-def test_decisions_that_are_the_same_in_every_future_and_those_that_wait():
-    def starts(**years):
-        return pd.DataFrame({"project": list(years), "start_year": list(years.values())})
-
-    found = robustness.decisions(
-        {"slow": starts(gis=2026, adms=2026, ami=2030), "fast": starts(gis=2026, adms=2028, ami=2029, derms=2031)}, now=2026
-    )
-    assert found["decision"].tolist() == [
-        "start in every future",
-        "start in some futures",
-        "in every future, later",
-        "in some futures, later",
-    ]
-    assert found["project"].tolist() == ["gis", "adms", "ami", "derms"]
-    assert found.set_index("project").loc["derms", ["futures", "of_futures", "in_futures"]].tolist() == [1, 2, "fast"]
-    with pytest.raises(ParameterError):
-        robustness.decisions({}, now=2026)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------------

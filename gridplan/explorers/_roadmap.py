@@ -91,6 +91,5 @@ def _budget(
     shown: list[Any] = [plans.cards(found, planning.break_even(case, found, scenario), currency=currency)]
     if found.status == "infeasible":
         return shown
-    years = (choices.first_year, choices.last_year)
-    drawn = roadmap_figures.gantt(found.schedule, roadmaps.edges(problem), years=years, labels=case.labels)
+    drawn = roadmap_figures.gantt(found.schedule, roadmaps.edges(problem), last_year=choices.last_year)
     return [drawn.renamed("what-if-gantt"), *shown]

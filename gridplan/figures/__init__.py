@@ -20,6 +20,7 @@ from gridplan.figures import (
     sentences,
     theme,
 )
+from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, roadmap, sentences, theme
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 

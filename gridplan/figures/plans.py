@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
-from gridplan.figures.outputs import Card, Cards, Table, Text, number, prose
+from gridplan.figures import theme
+from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 from gridplan.figures.sentences import listed
 
 STATUS = {"optimal": "proved best", "time limit": "best found in the time allowed", "infeasible": "no roadmap keeps every rule"}
+
+
+NONE = "none"
+LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
+
+
+def _label(name: str, labels: Mapping[str, str] | None) -> str:
+    return str((labels or {}).get(name, name))
 
 
 def cards(found: Any, worth: Mapping[str, float], *, currency: str = "EUR") -> Cards:
@@ -122,24 +132,6 @@ def _declared(worth: Mapping[str, float], currency: str) -> str:
     turns = worth["npv_keur"] < 0 <= worth["npv_keur"] + said
     end = ", which would turn the balance" if turns else ", which would not turn the balance" if worth["npv_keur"] < 0 else ""
     return f"Benefits that are declared and not simulated would add {number(said, 0)} k{currency}{end}."
-
-
-def left_out(table: pd.DataFrame, impossible: pd.DataFrame, *, rows: int = 30) -> Table:
-    """Return the projects that were not chosen, and why, as a table.
-
-    Parameters
-    ----------
-    table, impossible
-        `Roadmap.not_chosen` and `Roadmap.impossible`.
-    rows
-        Rows to show.
-    """
-    title = f"{len(table)} projects are left out, each with its reason" if len(table) else "Every project is chosen"
-    never = sorted(set(impossible["application"]))
-    more = f" No set of projects lets {listed(never)} run somewhere." if never else ""
-    caption = "Gain: what the best that could be added with the project would bring to the objective, without limits." + more
-    shown = table[["project", "label", "capex_keur", "gain_keur", "reason"]] if len(table) else table
-    return Table(shown, "not-chosen", title, caption, {"capex_keur": 0, "gain_keur": 0}, rows)
 
 
 def chosen(schedule: pd.DataFrame, *, rows: int = 40) -> Table:
@@ -283,3 +275,96 @@ def _left_line(found: Any) -> str:
         return ""
     unpaid = int(table["reason"].str.startswith("brings less").sum())
     return f"{len(table)} projects are left out, {unpaid} of them because they bring less than they cost with all that they need."
+
+
+def in_service(options: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> Figure:
+    """Draw the applications in service in each area and year: one field an application, dark where it serves.
+
+    Parameters
+    ----------
+    options
+        `Roadmap.options`: `area`, `group`, `year`, `option`.
+    labels
+        Names of the applications.
+    """
+    each = options[options["option"] != NONE].assign(application=lambda table: table["option"].str.split("+")).explode("application")
+    used = each.groupby(["group", "application"], sort=False)["year"].min().sort_values().reset_index()
+    areas = sorted(options["area"].unique())
+    years = np.sort(options["year"].unique())
+    rows = [(r.group, r.application, area) for r in used.itertuples() for area in areas][::-1]
+    count = each.groupby(["group", "application", "area", "year"]).size()
+    grid = np.array([[float(count.get((*row, year), 0.0)) for year in years] for row in rows]).reshape(len(rows), len(years))
+    colours = [[0.0, "#f1f4f6"], [1.0, theme.ACCENT]]
+    heat = go.Heatmap(z=grid, x=years, y=list(range(len(rows))), colorscale=colours, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2)
+    words = [[f"{theme.text(_label(a, labels))} in {theme.text(area)}, {year}" for year in years] for _, a, area in rows]
+    figure = go.Figure(heat.update(customdata=words, hovertemplate="%{customdata}<extra></extra>"))
+    ticks = [f"{theme.text(_label(a, labels))} · {theme.text(area)}" if area == areas[0] else theme.text(area) for _, a, area in rows]
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=ticks, showgrid=False)
+    figure.update_xaxes(dtick=1, title_text="Year")
+    for at in range(len(areas), len(rows), len(areas)):
+        figure.add_hline(y=at - 0.5, line={"color": theme.FAINT, "width": 1})
+    figure.update_layout(height=150 + 21 * max(len(rows), 3))
+    title, alt = "No application comes into service", "None."
+    if len(used):
+        first, last = int(used["year"].min()), options["year"].max()
+        number_of = each.loc[each["year"] == last, "application"].nunique()
+        title = f"Applications serve from {first} on; {number_of} of them somewhere in {last}"
+        alt = "; ".join(f"{_label(r.application, labels)} from {r.year}" for r in used.itertuples())
+    return Figure(figure, "in-service", title, "Dark: in service in the area in that year.", alt, options)
+
+
+def money(flows: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EUR", years: tuple[int, int]) -> Figure:
+    """Draw simulated benefits and costs of a roadmap by year and stream, declared benefits hatched and apart.
+
+    Parameters
+    ----------
+    flows
+        From :func:`gridplan.planning.cash_flows`: `kind`, `stream`, `year`, `value_keur`.
+    labels
+        Names of the streams.
+    currency
+        Currency of the amounts.
+    years
+        First and last year of the plan; the residual value after it is left out.
+    """
+    own = flows[flows["year"].between(*years) & ~flows["stream"].isin(["lost_revenue", "bill_savings"])]
+    figure = go.Figure()
+    names = own.groupby("stream")["value_keur"].apply(lambda v: v.abs().sum()).sort_values(ascending=False).index
+    for name, colour in theme.colour_of(list(names)).items():
+        for kind in own.loc[own["stream"] == name, "kind"].unique():
+            part = own[(own["stream"] == name) & (own["kind"] == kind)].groupby("year")["value_keur"].sum()
+            said = " (declared)" if kind == "declared" else ""
+            bar = go.Bar(x=part.index, y=part, name=theme.text(_label(name, labels)) + said, marker_color=colour)
+            bar.update(marker_pattern_shape="/" if said else "", hovertemplate="%{x}: %{y:,.0f}<extra>%{fullData.name}</extra>")
+            figure.add_trace(bar)
+    counted = own[own["kind"] != "declared"].groupby("year")["value_keur"].sum()
+    net = go.Scatter(x=counted.index, y=counted, mode="lines+markers", name="net, without declared", line={"color": theme.INK, "width": 2})
+    figure.add_trace(net.update(hovertemplate="%{x}: %{y:,.0f}<extra>net</extra>"))
+    figure.update_layout(barmode="relative", legend=LEGEND, margin={"t": 128}, height=500)
+    figure.update_xaxes(title_text="Year", dtick=1)
+    figure.update_yaxes(title_text=f"Benefits and costs [k{currency}/yr]", separatethousands=True, zeroline=True)
+    title, alt = _money_words(own, currency)
+    caption = "Simulated benefits above, costs below, not discounted; hatched: declared benefits, in no sum."
+    return Figure(figure, "money", title, caption, alt, own)
+
+
+def _money_words(own: pd.DataFrame, currency: str) -> tuple[str, str]:
+    if own.empty:
+        return "Nothing is built, nothing is gained", "None."
+    last = own[own["year"] == own["year"].max()]
+    gain = last.loc[last["kind"] == "simulated", "value_keur"].sum()
+    run = -last.loc[last["stream"] == "utility_opex", "value_keur"].sum()
+    year = int(last["year"].iloc[0])
+    title = f"In {year} the plan brings {number(gain, 0)} k{currency} of simulated benefits against {number(run, 0)} k{currency} of running cost"
+    sums = own.groupby(["kind", "stream"])["value_keur"].sum()
+    return title, "; ".join(f"{stream} ({kind}): {number(value, 0)}" for (kind, stream), value in sums.items())
+
+
+OBJECTIVES = {"npv": "Net present value", "benefit": "Present value of benefits", "cost": "Present value of cost, negative"}
+
+
+def label_of(objective: str, currency: str = "EUR") -> str:
+    """Return what an objective of a roadmap is called on an axis, with its unit."""
+    if objective in OBJECTIVES:
+        return f"{OBJECTIVES[objective]} [k{currency}]"
+    return "Sum of scores [points]" if objective == "score" else f"Objective: {objective} [sum over the years]"

@@ -20,7 +20,7 @@ from gridplan.planning._money import (
     stream_labels,
     streams_by_year,
 )
-from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
+from gridplan.planning._plan import bands, plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import choices, portfolio, quick, scaled, years_of
 from gridplan.planning._replay import replayed, replayed_benefits
 from gridplan.planning._reporting import considered, measures, missing
@@ -30,6 +30,7 @@ from gridplan.planning._traceability import chains, shares, traceability
 __all__ = [
     "Case",
     "alternatives",
+    "bands",
     "bills",
     "break_even",
     "by_class",

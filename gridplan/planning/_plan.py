@@ -126,3 +126,25 @@ def robust_targets(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
         else table[table["year"].between(found.choices.first_year, found.choices.last_year)][list(worth)]
     )
     return pd.concat([part.astype({"year": "Int64"}) for part in (worth, own) if len(part)], ignore_index=True)
+
+
+def bands(kpis: pd.DataFrame, spread: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the paths of KPIs with the range in which nine of ten sampled futures lie.
+
+    Parameters
+    ----------
+    kpis
+        `Roadmap.kpis`.
+    spread
+        From :func:`gridplan.robustness.distribution`.
+    names
+        KPIs wanted.
+
+    Returns
+    -------
+    pd.DataFrame
+        `kpis` of these names with `low` and `high`.
+    """
+    ends = spread.dropna(subset=["year"]).rename(columns={"quantity": "kpi", "p05": "low", "p95": "high"})
+    own = kpis[kpis["kpi"].isin(names)]
+    return own.merge(ends[["kpi", "year", "low", "high"]].astype({"year": "int64"}), on=["kpi", "year"], how="left")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gridplan.roadmap import _plan
-from gridplan.roadmap._model import NEVER, Model
+from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._portfolio import Portfolio
@@ -16,14 +16,14 @@ from gridplan.roadmap._solver import relaxed
 UNITS = {"capex": "kEUR", "opex": "kEUR", "staff": "full-time equivalents"}
 
 
-def binding(model: Model, starts: np.ndarray, options: list[np.ndarray]) -> pd.DataFrame:
+def binding(given: Portfolio, model: Model, starts: np.ndarray, options: list[np.ndarray]) -> pd.DataFrame:
     """Return the limits and targets that bind.
 
     A limit binds where less than 1 % of it is left or where the relaxation gives it a price. `per_unit` is the dual value of the
     relaxed program, in which projects may be done in parts: what one more kEUR, person or unit of a KPI would bring. It is an
     estimate; :func:`~gridplan.roadmap.one_more` solves again and is exact.
     """
-    prices = _prices(model)
+    prices = _prices(build(given, model.choices, tight=False))
     rows = []
     for limit, used in zip(model.limits, _plan.used(model, starts), strict=True):
         left = np.cumsum(limit.amount - used) if limit.carry else limit.amount - used
@@ -72,41 +72,38 @@ def chances(model: Model, starts: np.ndarray) -> dict[int, tuple[float, float, s
     weight = weights(model, model.choices.objective)
     packed, free = pack(model, weight), pack(model, weight, limits=False)
     held = packed.worth(starts)
-    goals = {
-        block.area + ": " + option: units
-        for block in model.blocks
-        for option, units in zip(block.options, block.units, strict=True)
-    }
-    own = {model.names[p]: frozenset([len(model.units) + p]) for p in np.flatnonzero(starts == NEVER)}
+    goals = {f"{b.area}: {option}": units for b in model.blocks for option, units in zip(b.options, b.units, strict=True)}
+    own = np.flatnonzero((starts == NEVER) & (weight.starts > 0).any(axis=1))
+    goals |= {model.names[p]: frozenset([len(model.units) + int(p)]) for p in own}
     found: dict[int, tuple[float, float, str]] = {}
-    for goal, units in {**own, **goals}.items():
+    for goal, units in goals.items():
         wide = free.extend(starts, sorted(units))
         new = np.flatnonzero((wide != NEVER) & (starts == NEVER))
-        if not len(new):
+        gain = free.worth(wide) - held
+        if all(p in found and gain <= found[p][0] for p in new):
             continue
-        gain, narrow = free.worth(wide) - held, packed.extend(starts, sorted(units))
+        narrow = packed.extend(starts, sorted(units))
         within = packed.worth(narrow) - held if (narrow[new] != NEVER).all() else -np.inf
-        for p in new:
-            if p not in found or gain > found[p][0]:
-                found[int(p)] = (gain, within, goal)
+        found |= {int(p): (gain, within, goal) for p in new if p not in found or gain > found[p][0]}
     return found
 
 
 def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[float, float, str]]) -> tuple[str, float]:
+    """Say why a project is left out, and what it would gain without limits."""
+    rivals = [(name, other) for name, members in model.sets if p in members for other in members if starts[other] != NEVER]
     if p in model.why_not:
         return f"cannot be delivered: {model.why_not[p]}", np.nan
-    for name, members in model.sets:
-        rival = [other for other in members if other != p and starts[other] != NEVER]
-        if p in members and rival:
-            return f"its alternative '{model.names[rival[0]]}' is chosen ({name})", np.nan
+    if rivals:
+        return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
-        return "cannot be added to this plan at any year", np.nan
+        return "no application needs it that is not in service already or that could be", np.nan
     gain, within, goal = chance[p]
     if gain <= 1e-9:
-        wanted = goal if goal != model.names[p] else "by itself"
-        return f"brings less than it costs, with all that it needs (at best {wanted})", gain
+        return f"brings less than it costs, with all that it needs (at best {goal})", gain
     if within == -np.inf:
         return f"would pay ({goal}), but the limits leave no room for it and what it needs", gain
-    if within <= 1e-9:
-        return f"would pay ({goal}), but fits the limits only so late that it brings less than it costs", gain
-    return f"would pay ({goal}) and fits; the search was ended before", gain
+    late = "so late that it brings less than it costs" if within <= 1e-9 else "; the search was ended before"
+    return (
+        f"would pay ({goal}), but fits the limits only {late}" if within <= 1e-9 else f"would pay ({goal}) and fits{late}",
+        gain,
+    )

@@ -61,7 +61,7 @@ def useful(model: Model, weight: Weights) -> list[int]:
 def enablers(packed: Packed) -> list[int]:
     """Return the order in which units are met when each time the one with the highest gain per cost is next."""
     model = packed.model
-    rest, order = useful(model, Weights(packed.gain, ())), []
+    rest, order = useful(model, Weights(packed.goal[0], ())), []
     starts = packed.place(order)
     held, price = packed.worth(starts), model.spend[:, 0, :].sum(axis=1)
     while rest:

@@ -19,9 +19,9 @@ def fits(p: int, s: int, use: np.ndarray, room: np.ndarray) -> bool:
 
 
 @njit(cache=True)
-def put(p: int, starts: np.ndarray, room: np.ndarray, low: np.ndarray, high: np.ndarray, waits: tuple, use: np.ndarray) -> bool:
+def put(p: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
     """Start a project as early as it can, the ones it waits for being placed; false if it cannot."""
-    first, other, offset, rivals_at, rivals = waits
+    low, high, _, use, first, other, offset, rivals_at, rivals, _, _, _, _, _, _, _ = space
     for k in range(rivals_at[p], rivals_at[p + 1]):
         if starts[rivals[k]] >= 0:
             return False
@@ -40,38 +40,37 @@ def put(p: int, starts: np.ndarray, room: np.ndarray, low: np.ndarray, high: np.
 
 
 @njit(cache=True)
-def missing(p: int, starts: np.ndarray, chain_at: np.ndarray, chain: np.ndarray, price: np.ndarray) -> float:
-    """Price of a project and all before it that are not placed."""
-    total = 0.0
-    for k in range(chain_at[p], chain_at[p + 1]):
-        if starts[chain[k]] < 0:
-            total += price[chain[k]]
-    return total
+def cheapest(c: int, starts: np.ndarray, space: tuple) -> int:
+    """Way of a clause whose missing projects, with all before them, cost least."""
+    clause_at, way_at, ways, chain_at, chain, price = space[10:]
+    best, least = -1, np.inf
+    for w in range(clause_at[c], clause_at[c + 1]):
+        cost = 0.0
+        for k in range(way_at[w], way_at[w + 1]):
+            for i in range(chain_at[ways[k]], chain_at[ways[k] + 1]):
+                if starts[chain[i]] < 0:
+                    cost += price[chain[i]]
+        if cost < least:
+            best, least = w, cost
+    return best
 
 
 @njit(cache=True)
-def meet(
-    u: int, starts: np.ndarray, room: np.ndarray, low: np.ndarray, high: np.ndarray, waits: tuple, use: np.ndarray, needs: tuple
-) -> bool:
+def meet(u: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
     """Place everything that a unit needs and all before it; undo it all and return false if something has no place."""
-    unit_at, clause_at, way_at, ways, chain_at, chain, price = needs
+    use, unit_at = space[3], space[9]
+    way_at, ways, chain_at, chain = space[11], space[12], space[13], space[14]
     placed = np.empty(len(starts), np.int64)
     count = 0
     for c in range(unit_at[u], unit_at[u + 1]):
-        best, cheapest = -1, np.inf
-        for w in range(clause_at[c], clause_at[c + 1]):
-            cost = 0.0
-            for k in range(way_at[w], way_at[w + 1]):
-                cost += missing(ways[k], starts, chain_at, chain, price)
-            if cost < cheapest:
-                best, cheapest = w, cost
+        best = cheapest(c, starts, space)
         good = best >= 0
         if good:
             for k in range(way_at[best], way_at[best + 1]):
                 for i in range(chain_at[ways[k]], chain_at[ways[k] + 1]):
                     p = chain[i]
                     if good and starts[p] < 0:
-                        good = put(p, starts, room, low, high, waits, use)
+                        good = put(p, starts, room, space)
                         if good:
                             placed[count] = p
                             count += 1
@@ -85,9 +84,9 @@ def meet(
 
 
 @njit(cache=True)
-def met_years(starts: np.ndarray, steps: np.ndarray, needs: tuple, never: int) -> np.ndarray:
+def met_years(starts: np.ndarray, space: tuple, never: int) -> np.ndarray:
     """Year from which each unit is met."""
-    unit_at, clause_at, way_at, ways = needs[0], needs[1], needs[2], needs[3]
+    steps, unit_at, clause_at, way_at, ways = space[2], space[9], space[10], space[11], space[12]
     found = np.zeros(len(unit_at) - 1, np.int64)
     for u in range(len(found)):
         for c in range(unit_at[u], unit_at[u + 1]):
@@ -103,11 +102,11 @@ def met_years(starts: np.ndarray, steps: np.ndarray, needs: tuple, never: int) -
 
 
 @njit(cache=True)
-def worth(starts: np.ndarray, steps: np.ndarray, needs: tuple, gain: np.ndarray, blocks: tuple) -> float:
+def worth(starts: np.ndarray, space: tuple, goal: tuple) -> float:
     """Value of a plan: that of its starts, and in each block and year that of the best option."""
-    block_at, asks_at, asks, value = blocks
+    gain, block_at, asks_at, asks, value = goal
     never = value.shape[1]
-    met = met_years(starts, steps, needs, never)
+    met = met_years(starts, space, never)
     total = 0.0
     for p in range(len(starts)):
         if starts[p] >= 0:
@@ -120,72 +119,59 @@ def worth(starts: np.ndarray, steps: np.ndarray, needs: tuple, gain: np.ndarray,
             for k in range(asks_at[o], asks_at[o + 1]):
                 ready = max(ready, met[asks[k]])
             for t in range(ready, never):
-                if value[o, t] > best[t]:
-                    best[t] = value[o, t]
+                best[t] = max(best[t], value[o, t])
         total += best.sum()
     return total
 
 
 @njit(cache=True)
-def decode(
-    order: np.ndarray, many: int, first: np.ndarray, amount: np.ndarray, times: tuple, waits: tuple, use: np.ndarray, needs: tuple
-) -> np.ndarray:
+def decode(order: np.ndarray, many: int, first: np.ndarray, amount: np.ndarray, space: tuple) -> np.ndarray:
     """Place the units `first`, then the first `many` of `order`, each with all it needs, as early as they fit."""
-    low, high = times[0], times[1]
-    starts = np.full(len(low), -1)
+    starts = np.full(len(space[0]), -1)
     room = amount.copy()
     for u in first:
-        meet(u, starts, room, low, high, waits, use, needs)
+        meet(u, starts, room, space)
     for i in range(many):
-        meet(order[i], starts, room, low, high, waits, use, needs)
+        meet(order[i], starts, room, space)
     return starts
 
 
 @njit(cache=True)
-def anneal(
-    order: np.ndarray,
-    many: int,
-    tries: int,
-    seed: int,
-    first: np.ndarray,
-    amount: np.ndarray,
-    times: tuple,
-    waits: tuple,
-    use: np.ndarray,
-    needs: tuple,
-    gain: np.ndarray,
-    blocks: tuple,
-) -> tuple:
-    """Improve an order by moving and swapping units, accepting worse ones less and less; return the best starts and value."""
-    np.random.seed(seed)
-    steps = times[2]
-    now = order.copy()
-    best = decode(now, many, first, amount, times, waits, use, needs)
-    held = worth(best, steps, needs, gain, blocks)
-    top, count = held, len(order)
+def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
+    """Another order: a unit moved or two swapped, near or far, or a few more or fewer units taken."""
+    trial, count = now.copy(), len(now)
+    kind = random.random()
+    if kind < 0.1 or count < 2:
+        return trial, min(max(many + random.integers(-2, 3), 0), count)
+    i = random.integers(0, count)
+    j = random.integers(0, count) if kind < 0.4 else min(max(i + random.integers(-6, 7), 0), count - 1)
+    if kind >= 0.7:
+        trial[i], trial[j] = trial[j], trial[i]
+        return trial, many
+    if i < j:
+        trial[i:j] = now[i + 1 : j + 1]
+    else:
+        trial[j + 1 : i + 1] = now[j:i]
+    trial[j] = now[i]
+    return trial, many
+
+
+@njit(cache=True)
+def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
+    """Improve an order, accepting worse ones less and less; return the best starts and their value."""
+    now, many = order
+    first, amount = limits
+    best = decode(now, many, first, amount, space)
+    held = worth(best, space, goal)
+    top = held
     warm = 0.003 * abs(held) + 1e-9
     for n in range(tries):
-        trial, length = now.copy(), many
-        kind = np.random.random()
-        if kind < 0.1 and count > 1:
-            length = min(max(many + np.random.randint(-2, 3), 0), count)
-        else:
-            i = np.random.randint(0, count)
-            j = np.random.randint(0, count) if kind < 0.4 else min(max(i + np.random.randint(-6, 7), 0), count - 1)
-            if kind < 0.7:
-                moved = trial[i]
-                if i < j:
-                    trial[i:j] = now[i + 1 : j + 1]
-                else:
-                    trial[j + 1 : i + 1] = now[j:i]
-                trial[j] = moved
-            else:
-                trial[i], trial[j] = trial[j], trial[i]
-        starts = decode(trial, length, first, amount, times, waits, use, needs)
-        value = worth(starts, steps, needs, gain, blocks)
+        trial, length = neighbour(now, many, random)
+        starts = decode(trial, length, first, amount, space)
+        value = worth(starts, space, goal)
         heat = warm * (1.0 - n / tries) ** 2 + 1e-12
-        if value >= held or np.random.random() < np.exp((value - held) / heat):
+        if value >= held or random.random() < np.exp((value - held) / heat):
             now, many, held = trial, length, value
             if value > top:
                 top, best = value, starts
-    return best, top, now, many
+    return best, top

@@ -103,8 +103,13 @@ class Model:
         return range(int(self.low[project]), int(self.high[project]) + 1)
 
 
-def build(given: Portfolio, choices: Choices, *, elastic: bool = False) -> Model:
-    """Turn a portfolio into arrays; an elastic one lets starts be as late as the plan allows and whatever the budgets are."""
+def build(given: Portfolio, choices: Choices, *, elastic: bool = False, tight: bool = True) -> Model:
+    """Turn a portfolio into arrays.
+
+    An elastic one lets projects start as late as the plan allows. One that is not tight leaves in starts and options for which the
+    limits cannot have paid: for prices of the limits, and where they may give way.
+    """
+    tight = tight and not elastic
     table = given.projects.sort_values("project", ignore_index=True)
     names = tuple(table["project"])
     at = {name: place for place, name in enumerate(names)}
@@ -114,10 +119,10 @@ def build(given: Portfolio, choices: Choices, *, elastic: bool = False) -> Model
     waits = _waits(edges(given), at, table["duration_yr"].to_numpy(float), steps)
     spend, opex, residual = _money(table, choices, steps)
     limits = _limits(given, table, choices, spend=spend, opex=opex)
-    times, why_not = windows(table, years, steps=steps, waits=waits, limits=() if elastic else limits, elastic=elastic)
+    times, why_not = windows(table, years, steps=steps, waits=waits, limits=limits if tight else (), elastic=elastic)
     chain = before(len(at), waits)
     units, needs, impossible = _needs(given, at, possible=times.low <= times.high, chain=chain)
-    asks = Asks(units, chain, times, () if elastic else limits)
+    asks = Asks(units, chain, times, limits if tight else ())
     blocks = _blocks(given, needs, years, asks)
     return Model(
         choices=choices,

@@ -16,16 +16,20 @@ from gridplan.roadmap._windows import before
 
 @dataclass(frozen=True)
 class Packed:
-    """A model and an objective in flat arrays for the compiled search; unit number `len(units) + p` is project p alone."""
+    """A model and an objective in flat arrays for the compiled search; unit number `len(units) + p` is project p alone.
+
+    Attributes
+    ----------
+    space
+        First and last starts, steps, use of limits; predecessors and rivals of projects; units, clauses, ways, chains, prices.
+    goal
+        Value of starts; blocks, what their options ask for, value of options.
+    """
 
     model: Model
-    times: tuple
-    waits: tuple
-    use: np.ndarray
     amount: np.ndarray
-    needs: tuple
-    gain: np.ndarray
-    blocks: tuple
+    space: tuple
+    goal: tuple
 
     @property
     def mandatory(self) -> np.ndarray:
@@ -35,42 +39,39 @@ class Packed:
     def place(self, order: Sequence[int]) -> np.ndarray:
         """Return the starts of a plan that meets units in an order, mandatory projects first."""
         order = np.asarray(order, dtype=np.int64)
-        return _kernel.decode(order, len(order), self.mandatory, self.amount, self.times, self.waits, self.use, self.needs)
+        return _kernel.decode(order, len(order), self.mandatory, self.amount, self.space)
 
     def extend(self, starts: np.ndarray, units: Sequence[int]) -> np.ndarray:
         """Return the starts of a plan with units added to it as early as they fit; those that do not fit are left out."""
         found, room = starts.copy(), self.amount.copy()
         for p in np.flatnonzero(starts >= 0):
-            room -= self.use[:, p, starts[p], :]
+            room -= self.space[3][:, p, starts[p], :]
         for unit in units:
-            _kernel.meet(unit, found, room, self.times[0], self.times[1], self.waits, self.use, self.needs)
+            _kernel.meet(unit, found, room, self.space)
         return found
 
     def worth(self, starts: np.ndarray) -> float:
         """Return the value of a plan."""
-        return float(_kernel.worth(starts, self.model.steps, self.needs, self.gain, self.blocks))
+        return float(_kernel.worth(starts, self.space, self.goal))
 
     def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, seed: int = 0) -> tuple[np.ndarray, float]:
         """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
         every = np.array([*order, *rest], dtype=np.int64)
-        shared = (self.mandatory, self.amount, self.times, self.waits, self.use, self.needs, self.gain, self.blocks)
-        starts, value, _, _ = _kernel.anneal(every, len(order), tries, seed, *shared)
+        random = np.random.default_rng(seed)
+        limits = (self.mandatory, self.amount)
+        starts, value = _kernel.anneal((every, len(order)), tries, random, limits, self.space, self.goal)
         return starts, float(value)
 
 
 def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
     """Flatten a model and an objective; without limits budgets and staff are left aside."""
     use, amount = _limits(model)
-    amount = amount if limits else np.full_like(amount, np.inf)
+    times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
     return Packed(
         model,
-        (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64)),
-        _waits(model),
-        use,
-        amount,
-        _needs(model),
-        np.ascontiguousarray(weight.starts, dtype=float),
-        _blocks(model, weight),
+        amount if limits else np.full_like(amount, np.inf),
+        (*times, use, *_waits(model), *_needs(model)),
+        (np.ascontiguousarray(weight.starts, dtype=float), *_blocks(model, weight)),
     )
 
 

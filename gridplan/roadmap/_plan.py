@@ -68,9 +68,8 @@ def kpi_path(model: Model, options: list[np.ndarray], kpi: str) -> np.ndarray:
 def broken(model: Model, starts: np.ndarray) -> list[str]:
     """Return in words every rule that the starts of a plan break; targets apart."""
     found = []
-    for p in np.flatnonzero(starts != NEVER):
-        if not model.low[p] <= starts[p] <= model.high[p]:
-            found.append(f"{model.names[p]} starts outside its years")
+    outside = (starts != NEVER) & ((starts < model.low) | (starts > model.high))
+    found += [f"{model.names[p]} starts outside its years" for p in np.flatnonzero(outside)]
     found += [f"{model.names[p]} is mandatory" for p in np.flatnonzero(model.mandatory & (starts == NEVER))]
     for one, other, offset in model.waits:
         if starts[one] != NEVER and (starts[other] == NEVER or starts[one] < starts[other] + offset):

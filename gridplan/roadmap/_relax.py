@@ -36,7 +36,7 @@ def relaxation(given: Portfolio, choices: Choices) -> pd.DataFrame:
     slack = _loosen(program, strict)
     nothing = Weights(np.zeros_like(model.cost), tuple(np.zeros_like(block.benefit) for block in model.blocks))
     found = run(program, load(program, nothing), seconds=choices.time_limit_s, gap=1e-4, threads=choices.threads)
-    if found.values is None:
+    if found.values is None:  # noqa: PD011 - not a frame
         return pd.DataFrame([("plan", "all", pd.NA, np.nan, np.nan, np.nan, _hopeless(model))], columns=COLUMNS)
     starts, _ = read(program, found.values)
     rows = [*_amounts(model, slack, found.values), *_dates(model, strict, starts)]

@@ -54,8 +54,8 @@ class Roadmap:
     not_chosen
         Projects left out, and why: `project`, `label`, `capex_keur`, `reason`, `gain_keur`.
     compared
-        The plans without a solver beside this one: `plan`, `value`, `share_percent`, `npv_keur`, `capex_keur`, `projects`,
-        `remark`.
+        The plans without a solver beside this one: `plan`, `value`, `share_of_best_percent`, `npv_keur`, `capex_keur`, `projects`,
+        `valid` (keeps every rule and target), `remark`.
     impossible
         Applications that no set of projects lets run: `area`, `application`, `reason`.
     relaxations
@@ -108,7 +108,7 @@ def answer(given: Portfolio, model: Model, found: Found, greedy: dict[str, np.nd
         spend=spend(given, model, found.starts),
         options=options(model, found.options),
         kpis=kpis(model, found.options),
-        binding=binding(model, found.starts, found.options),
+        binding=binding(given, model, found.starts, found.options),
         not_chosen=left_out(given, model, found.starts),
         compared=compared(model, found, greedy),
         impossible=model.impossible,
@@ -134,7 +134,7 @@ def no_answer(given: Portfolio, model: Model, relaxations: pd.DataFrame, *, seco
         kpis=kpis(model, none),
         binding=pd.DataFrame(columns=["kind", "fund", "year", "used", "allowed", "per_unit", "reading"]),
         not_chosen=pd.DataFrame(columns=["project", "label", "capex_keur", "reason", "gain_keur"]),
-        compared=pd.DataFrame(columns=["plan", "value", "share_percent", "npv_keur", "capex_keur", "projects", "remark"]),
+        compared=pd.DataFrame(columns=["plan", "value", "share_of_best_percent", "npv_keur", "capex_keur", "projects", "valid", "remark"]),
         impossible=model.impossible,
         relaxations=relaxations,
     )
@@ -243,29 +243,26 @@ def kpis(model: Model, picked: list[np.ndarray]) -> pd.DataFrame:
 
 def compared(model: Model, found: Found, greedy: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return the plans without a solver beside the roadmap."""
-    rows = [_row(model, "roadmap", found.starts, found.options, "optimised")]
+    rows = [_row(model, "roadmap", found.starts, found.options, True, "optimised")]
     weight = weights(model, model.choices.objective)
     for name, starts in greedy.items():
         picked = _plan.choose(model, starts, weight)
-        faults = _plan.broken(model, starts)
-        missed = [
-            f"{row.kpi} {row.year}"
-            for row, met in zip(model.targets.itertuples(), _plan.targets_met(model, picked), strict=True)
-            if not met
-        ]
-        remark = "; ".join(
-            filter(
-                None,
-                [PLANS[name], "breaks: " + ", ".join(faults) if faults else "", "misses: " + ", ".join(missed) if missed else ""],
-            )
-        )
-        rows.append(_row(model, name, starts, picked, remark))
+        rows.append(_row(model, name, starts, picked, *_remark(model, name, starts, picked)))
     table = pd.DataFrame(rows)
     best = table["value"].iloc[0]
-    return table.assign(share_percent=100 * table["value"] / best if best > 0 else np.nan)
+    return table.assign(share_of_best_percent=100 * table["value"] / best if best > 0 else np.nan)
 
 
-def _row(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray], remark: str) -> dict[str, object]:
+def _remark(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray]) -> tuple[bool, str]:
+    """Return whether a plan keeps every rule, and its own rule with what it breaks or misses."""
+    faults, met = _plan.broken(model, starts), _plan.targets_met(model, picked)
+    missed = [f"{row.kpi} {row.year}" for row, kept in zip(model.targets.itertuples(), met, strict=True) if not kept]
+    said = {"breaks: ": faults, "misses: ": missed}
+    words = [PLANS[name], *(head + ", ".join(found) for head, found in said.items() if found)]
+    return not (faults or missed), "; ".join(words)
+
+
+def _row(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray], valid: bool, remark: str) -> dict:
     on = np.flatnonzero(starts != NEVER)
     return {
         "plan": name,
@@ -273,5 +270,6 @@ def _row(model: Model, name: str, starts: np.ndarray, picked: list[np.ndarray], 
         "npv_keur": _plan.value(model, starts, picked, weights(model, "npv")),
         "capex_keur": model.spend[on, starts[on]].sum(),
         "projects": len(on),
+        "valid": valid,
         "remark": remark,
     }

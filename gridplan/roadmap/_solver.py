@@ -9,7 +9,7 @@ import highspy
 import numpy as np
 
 from gridplan.errors import GridplanError
-from gridplan.roadmap._program import Program, load
+from gridplan.roadmap._program import Program
 
 SEED = 0
 

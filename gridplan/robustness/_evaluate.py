@@ -264,6 +264,8 @@ def _service(plan: Plan, delivered: dict[str, np.ndarray]) -> Iterator[tuple[tup
             share = np.minimum(left, np.clip(years[:, None] + 1 - ready, 0.0, 1.0))
             left = left - share
             yield key, share
+        if (left > 0).any():  # what was to serve from the first year is late
+            yield (area, group, "none"), left
 
 
 def _kpi_table(plan: Plan, kpis: dict[str, np.ndarray], size: int) -> pd.DataFrame:
