@@ -3,8 +3,10 @@
 from gridplan.figures import (
     applications,
     architecture,
+    ask,
     capability,
     communications,
+    economics,
     futures,
     hosting,
     inventory,
@@ -19,8 +21,21 @@ from gridplan.figures import (
     scoring,
     sentences,
     theme,
+    traceability,
 )
-from gridplan.figures import applications, futures, hosting, maps, needs, operation, reliability, restoration, roadmap, sentences, theme
+from gridplan.figures import (
+    applications,
+    futures,
+    hosting,
+    maps,
+    needs,
+    operation,
+    reliability,
+    restoration,
+    roadmap,
+    sentences,
+    theme,
+)
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 
@@ -33,8 +48,10 @@ __all__ = [
     "Text",
     "applications",
     "architecture",
+    "ask",
     "capability",
     "communications",
+    "economics",
     "futures",
     "hosting",
     "inventory",
@@ -51,4 +68,5 @@ __all__ = [
     "scoring",
     "sentences",
     "theme",
+    "traceability",
 ]

@@ -1,0 +1,246 @@
+"""The first screen of a plan report: what is asked for, what it costs, what it brings, what customers pay; and its measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gridplan.figures.economics import amount
+from gridplan.figures.outputs import Card, Cards, Table, Text, number, prose
+from gridplan.figures.sentences import listed
+
+
+def absent(tables: Sequence[str]) -> Text:
+    """Say that a study has not what a roadmap is made from."""
+    if not tables:
+        return Text("")
+    text = (
+        "**No ask is made.** The study does not hold the tables from which a roadmap is made ({names} {verb} absent): this report "
+        "shows the state of the network and what the futures ask of it, and claims no benefit."
+    )
+    return prose(text.replace("{verb}", "is" if len(tables) == 1 else "are"), names=listed(list(tables), 4))
+
+
+def cards(found: Any, totals: Mapping[str, float], bill: pd.DataFrame, kpis: pd.DataFrame, *, currency: str = "EUR") -> Cards:
+    """Return the ask, the cost, the benefit, what customers pay and the main KPI as key figures.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.roadmap.solve`.
+    totals
+        From :func:`gridplan.planning.present_totals`.
+    bill
+        From :func:`gridplan.planning.bills`.
+    kpis
+        From :func:`gridplan.planning.measures`.
+    currency
+        Currency of the amounts.
+    """
+    if found.status == "infeasible":
+        said = list(found.relaxations["reading"]) or ["no relaxation was found in the time allowed"]
+        return Cards(
+            [
+                Card("The ask", "none", note="no roadmap keeps every rule", status="bad"),
+                Card("Way out", len(said), "changes" if len(said) != 1 else "change", str(said[0])),
+            ]
+        )
+    must = found.schedule.loc[found.schedule["mandatory"], "capex_keur"].sum()
+    asked = found.money["capex_keur"].sum()
+    years = f"{found.choices.first_year}–{found.choices.last_year}"
+    ratio = totals["benefit_keur"] / totals["cost_keur"] if totals["cost_keur"] > 0 else float("nan")
+    pays = "" if pd.isna(ratio) else "good" if ratio >= 1 else "warn"
+    made = [
+        _money_card(
+            "The ask: capital", asked, currency, f"{len(found.schedule)} projects, {years}; {amount(must, currency)} mandatory"
+        ),
+        _money_card("Cost", totals["cost_keur"], currency, "present value, with running cost"),
+        _money_card("Simulated benefit", totals["benefit_keur"], currency, "present value, to all", pays),
+        Card("Benefit over cost", ratio, "", "simulated benefits alone", pays, 2),
+    ]
+    return Cards([*made, *_bill_cards(bill, currency), *_kpi_cards(kpis), _proof_card(found)])
+
+
+def _money_card(label: str, keur: float, currency: str, note: str, status: str = "") -> Card:
+    if abs(keur) >= 999.5:
+        return Card(label, keur / 1000, f"million {currency}", note, status, 1)
+    return Card(label, round(float(keur)), f"thousand {currency}", note, status, 0)
+
+
+def _bill_cards(bill: pd.DataFrame, currency: str) -> list[Card]:
+    if bill.empty:
+        return [Card("Mean bill", 0, f"{currency}/yr", "nothing is added", digits=0)]
+    top = bill.loc[bill["per_customer"].idxmax()]
+    share = f"{number(top['change_percent'], 1)} % more, " if pd.notna(top.get("change_percent")) else ""
+    note = f"{share}at its highest in {int(top['year'])}; mean of all customers"
+    return [Card("Mean bill", float(top["per_customer"]), f"{currency}/yr", note, digits=0)]
+
+
+def _kpi_cards(kpis: pd.DataFrame) -> list[Card]:
+    own = kpis[kpis["kpi"] == "saidi_min"]
+    if own.empty:
+        return []
+    row = own.iloc[0]
+    aim = f"target {number(row['target'], 1)} in {row['target_year']}" if pd.notna(row["target"]) else "no target"
+    status = "" if pd.isna(row["met"]) else "good" if row["met"] else "bad"
+    note = f"today {number(row['today'], 1)}; without the plan {number(row['without'], 1)}; {aim}"
+    return [Card(f"SAIDI in {row['year']}", float(row["value"]), "min/yr", note, status, 1)]
+
+
+def _proof_card(found: Any) -> Card:
+    """How near the plan is proved to be to the best."""
+    if found.status == "optimal":
+        return Card("Proof", "best", note="no plan within the rules is worth more", status="good")
+    gap = found.gap_percent
+    said = (
+        f"at most {number(gap, 1)} % below the best" if pd.notna(gap) and gap <= 1000 else "no bound of use in the time allowed"
+    )
+    return Card("Proof", "best found", note=said, status="warn")
+
+
+def summary(
+    found: Any,
+    totals: Mapping[str, float],
+    bill: pd.DataFrame,
+    kpis: pd.DataFrame,
+    worth: Mapping[str, float],
+    *,
+    currency: str = "EUR",
+) -> Text:
+    """Say in three sentences what is asked for, whether it pays, and what customers pay and get.
+
+    Parameters
+    ----------
+    found, totals, bill, kpis
+        As for :func:`cards`.
+    worth
+        From :func:`gridplan.planning.break_even`.
+    currency
+        Currency of the amounts.
+    """
+    if found.status == "infeasible":
+        said = "; ".join(found.relaxations["reading"].astype(str)) or "none was found in the time allowed"
+        return prose(
+            "**No roadmap keeps every rule**, so nothing is asked for yet. The smallest change after which there is one: {said}.",
+            said=said,
+        )
+    if found.schedule.empty:
+        return prose(
+            "**Nothing is asked for.** By the objective, the rules and the money of this run no project is worth starting from "
+            "{first} to {last}; what that leaves undone stands under the alternatives.",
+            first=str(found.choices.first_year),
+            last=str(found.choices.last_year),
+        )
+    return Text(" ".join([_ask(found, currency), _balance(found, totals, worth, currency), _gets(bill, kpis, currency)]).strip())
+
+
+def _ask(found: Any, currency: str) -> str:
+    must = found.schedule["mandatory"]
+    forced = found.schedule.loc[must, "capex_keur"].sum()
+    text = "**Approval is asked for {n} projects with {capex} of capital from {first} to {last}**"
+    rest = ", {m} of them mandatory ({forced})." if must.any() else ", none of them mandatory."
+    first, last = str(found.choices.first_year), str(found.choices.last_year)
+    values = {"n": len(found.schedule), "capex": amount(found.money["capex_keur"].sum(), currency), "first": first, "last": last}
+    return prose(text + rest, **values, m=int(must.sum()), forced=amount(forced, currency)).markdown
+
+
+def _balance(found: Any, totals: Mapping[str, float], worth: Mapping[str, float], currency: str) -> str:
+    """Say whether the plan pays, and if not, by what and what would make it pay."""
+    gain, cost = amount(totals["benefit_keur"], currency), amount(totals["cost_keur"], currency)
+    text = "In present value they cost {cost} with their running cost and bring {gain} of simulated benefits"
+    if totals["npv_keur"] >= 0:
+        return prose(text + ": **they pay by what was simulated alone**.", gain=gain, cost=cost).markdown
+    why = f": **they do not pay by what was simulated**{_reason(found)}"
+    known = pd.notna(worth["break_even_eur"])
+    more = (
+        "; a customer minute without supply would have to be worth {then:.2f} {c} instead of {now:.2f} {c} for them to pay"
+        if known
+        else ""
+    )
+    values = {"then": worth["break_even_eur"], "now": worth["value_eur"]} if known else {}
+    return prose(text + why + more + ".", gain=gain, cost=cost, c=currency, **values).markdown
+
+
+def _reason(found: Any) -> str:
+    """Say what a plan that does not pay is asked for."""
+    why = ["targets that have to be met"] if found.kpis["target"].notna().any() else []
+    why += ["projects that are mandatory"] if found.schedule["mandatory"].any() else []
+    return f", and are asked for because of {' and '.join(why)}" if why else ""
+
+
+def _gets(bill: pd.DataFrame, kpis: pd.DataFrame, currency: str) -> str:
+    said = []
+    if len(bill):
+        top = bill.loc[bill["per_customer"].idxmax()]
+        share = f" ({number(top['change_percent'], 1)} % of the bill)" if pd.notna(top.get("change_percent")) else ""
+        more = f"a mean customer pays at most {number(top['per_customer'], 0)} {currency} more in a year{share}, in {int(top['year'])}"
+        said.append(more if top["per_customer"] > 0 else "in no year does a mean customer pay more")
+    own = kpis[kpis["kpi"] == "saidi_min"]
+    if len(own):
+        row = own.iloc[0]
+        aim = (
+            ""
+            if pd.isna(row["met"])
+            else f", which {'meets' if row['met'] else '**misses**'} the target of {number(row['target'], 1)}"
+        )
+        said.append(
+            f"is without supply {number(row['value'], 1)} instead of {number(row['without'], 1)} min a year in {row['year']}{aim}"
+        )
+    text = " and ".join(said)
+    if len(said) == 1 and not len(bill):
+        text = f"a mean customer {text}"
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def measures(table: pd.DataFrame, objectives: pd.DataFrame | None = None) -> Table:
+    """Return the KPIs that will be reported, today and at the end of a plan, with targets and the objectives that they measure.
+
+    Parameters
+    ----------
+    table
+        From :func:`gridplan.planning.measures`.
+    objectives
+        Table `objectives`.
+    """
+    known = {} if objectives is None else objectives[objectives["kpi"] != ""].groupby("kpi")["label"].agg("; ".join).to_dict()
+    met = table["met"].map({True: "met", False: "missed"}).astype(object).where(table["met"].notna(), "no target")
+    shown = table.assign(met=met, objective=table["kpi"].map(known).fillna("")).drop(columns="kpi")
+    missed = int((met == "missed").sum())
+    aims = int((met != "no target").sum())
+    title = (
+        f"{aims - missed} of {aims} targets are met"
+        if aims
+        else f"{len(table)} KPIs will be reported; the study sets no target for them"
+    )
+    last = int(table["year"].max()) if len(table) else 0
+    caption = (
+        f"Today, and in {last} without and with the plan; each year's report repeats the same run on that year's data."
+        if len(table)
+        else ""
+    )
+    columns = ["label", "unit", "today", "without", "value", "target", "target_year", "met", "objective"]
+    digits = dict.fromkeys(("today", "without", "value", "target"), 2)
+    return Table(shown[columns], "performance-metrics", title, caption, digits)
+
+
+def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table | Text:
+    """Return the objectives of a study with what drives and measures them.
+
+    Parameters
+    ----------
+    table
+        Table `objectives`; none says so.
+    labels
+        Names of capabilities.
+    """
+    if table is None or table.empty:
+        return prose("The study names no objectives (table `objectives`): projects are traced to no aim.")
+    shown = table.assign(
+        capabilities=[", ".join(labels.get(n, n) for n in cell.split("|") if n) for cell in table["capabilities"]]
+    )
+    title = f"{len(table)} objectives, each with a driver and a measure"
+    return Table(
+        shown[["label", "driver", "measure", "capabilities"]], "objectives", title, "Capabilities: what has to be built for it."
+    )
