@@ -244,3 +244,72 @@ def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table |
     return Table(
         shown[["label", "driver", "measure", "capabilities"]], "objectives", title, "Capabilities: what has to be built for it."
     )
+
+
+PLANS = {"roadmap": "This plan", "none": "none"}
+"""Names of plans beside those by rules, which explain themselves."""
+
+
+def drawn(table: pd.DataFrame, most: int = 4) -> list[str]:
+    """Return the KPIs worth drawing: those with a target, then those that the plan changes most.
+
+    Parameters
+    ----------
+    table
+        From :func:`gridplan.planning.measures`.
+    most
+        How many at most.
+    """
+    change = (table["value"] - table["without"]).abs() / table["without"].abs().where(table["without"] != 0, 1.0)
+    order = table.assign(change=change, aimed=table["target"].notna()).sort_values(["aimed", "change"], ascending=False, kind="stable")
+    return list(order.loc[order["aimed"] | (order["change"] > 0.005), "kpi"].head(most))
+
+
+def ready_title(ready: Mapping[str, pd.DataFrame]) -> str:
+    """Say in how many pairs of application and area an application can run, state by state."""
+    counts = [f"{int((table['verdict'] == 'ready').sum())} {name.lower()}" for name, table in ready.items()]
+    pairs = len(next(iter(ready.values()))) if ready else 0
+    return f"Of {pairs} pairs of application and area can run: {', '.join(counts)}"
+
+
+def states_table(
+    systems: Mapping[str, pd.DataFrame],
+    registers: Mapping[str, pd.DataFrame],
+    broken: Mapping[str, pd.DataFrame],
+    covered: Mapping[str, pd.DataFrame],
+    ready: Mapping[str, pd.DataFrame],
+) -> Table:
+    """Return the architecture of each state in numbers, as a table.
+
+    Parameters
+    ----------
+    systems, registers, broken, covered, ready
+        By state, as :class:`gridplan.gaps.Overview` holds them.
+    """
+    rows = []
+    for name in systems:
+        whole = covered[name].set_index("family").loc["all"] if "all" in set(covered[name]["family"]) else {}
+        rows.append(
+            {
+                "state": name,
+                "systems_in_service": len(systems[name]),
+                "interfaces": len(registers[name]),
+                "current_percent": whole.get("current_percent", float("nan")),
+                "interoperability": whole.get("interoperability", float("nan")),
+                "findings": len(broken[name]),
+                "pairs_ready": int((ready[name]["verdict"] == "ready").sum()),
+            }
+        )
+    first, last = rows[0], rows[-1]
+    title = f"Security findings go from {first['findings']} today to {rows[1]['findings']} after this plan" if len(rows) > 1 else "Today"
+    title = title.replace("after this plan", "after this plan" if "This plan" in systems else "in the interim")
+    caption = f"From today over this plan to the target with all projects of the study: {last['systems_in_service']} systems."
+    return Table(pd.DataFrame(rows), "states", title, caption, {"current_percent": 0, "interoperability": 1})
+
+
+def links_title(delivered: Mapping[str, Any], state: str) -> str:
+    """Say how many links and media carry a state."""
+    if state not in delivered:
+        return "No link"
+    links, today = delivered[state].links, next(iter(delivered.values())).links
+    return f"{len(links)} links carry it after this plan, {len(today)} today; {links['ownership'].eq('public').sum()} of them public"

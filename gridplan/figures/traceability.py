@@ -126,7 +126,7 @@ def chain(table: pd.DataFrame, objectives: Mapping[str, str], labels: Mapping[st
             "last_projects": [_latest(cell, labels) for cell in table["projects"]],
             "streams": [named(cell) for cell in table["streams"]],
             "pv_keur": table["pv_keur"].where(table["application"] != "", np.nan),
-            "declared_keur": table["declared_keur"].where(table["declared_keur"] > 0, np.nan),
+            "pv_declared_keur": table["pv_declared_keur"].where(table["pv_declared_keur"] > 0, np.nan),
         }
     )
     total = float(table["pv_keur"].sum())
@@ -139,7 +139,7 @@ def chain(table: pd.DataFrame, objectives: Mapping[str, str], labels: Mapping[st
         "What combinations of applications bring is shared among them by the Shapley value, so the parts add up. The first year is "
         "that of service in the first area; the projects named are the last delivered of those needed, which the CSV names whole."
     )
-    return Table(shown, "traceability", title, caption, {"pv_keur": 0, "declared_keur": 0}, 60)
+    return Table(shown, "traceability", title, caption, {"pv_keur": 0, "pv_declared_keur": 0}, 60)
 
 
 def _latest(cell: Any, labels: Mapping[str, str], most: int = 2) -> str:

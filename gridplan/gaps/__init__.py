@@ -9,11 +9,13 @@ devices by year.
 from gridplan.gaps._check import NEEDED, check
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
+from gridplan.gaps._overview import Overview, given, overview
 from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
 __all__ = [
     "NEEDED",
     "Facts",
+    "Overview",
     "State",
     "by_project",
     "changes",
@@ -24,7 +26,9 @@ __all__ = [
     "facts",
     "find",
     "flows_of",
+    "given",
     "growth",
+    "overview",
     "routes",
     "shortest",
     "state",

@@ -22,6 +22,7 @@ from gridplan.planning._money import (
 )
 from gridplan.planning._plan import bands, plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import choices, portfolio, quick, scaled, years_of
+from gridplan.planning._proposal import OtherFutures, Proposal, Risk, Scores, labels, other_futures, proposal, risk, scores
 from gridplan.planning._replay import replayed, replayed_benefits
 from gridplan.planning._reporting import considered, measures, missing
 from gridplan.planning._scores import alternatives, costs, criteria, criterion_labels, screening
@@ -29,6 +30,10 @@ from gridplan.planning._traceability import chains, shares, traceability
 
 __all__ = [
     "Case",
+    "OtherFutures",
+    "Proposal",
+    "Risk",
+    "Scores",
     "alternatives",
     "bands",
     "bills",
@@ -50,19 +55,24 @@ __all__ = [
     "declared_after",
     "in_each_future",
     "kpis",
+    "labels",
     "mean_benefits",
     "measures",
     "missing",
     "money",
+    "other_futures",
     "plan",
     "portfolio",
     "present_totals",
+    "proposal",
     "quick",
     "regret",
     "replayed",
     "replayed_benefits",
+    "risk",
     "robust_targets",
     "scaled",
+    "scores",
     "screening",
     "shares",
     "spend_by",

@@ -23,9 +23,9 @@ ALTERNATIVES = ["kind", "alternative", "projects", "capex_keur", "reinforcement_
 def missing(study: Study) -> list[str]:
     """Return the tables that a study lacks for a roadmap; empty if it has all.
 
-    They are those of :func:`gridplan.gaps.check` and `prices`.
+    They are those of :func:`gridplan.gaps.check`, `prices` and `scenarios`.
     """
-    return [name for name in (*gaps.NEEDED, "prices") if not len(study.tables.get(name, ()))]
+    return [name for name in (*gaps.NEEDED, "prices", "scenarios") if not len(study.tables.get(name, ()))]
 
 
 def measures(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from gridplan.planning._money import declared_after
 NONE = "none"
 WORTH_NAMING = 0.01
 """Share of the benefits that count towards an objective from which on an application is said to serve it."""
-COLUMNS = ["objective", "capabilities", "application", "areas", "first_year", "projects", "streams", "pv_keur", "declared_keur"]
+COLUMNS = ["objective", "capabilities", "application", "areas", "first_year", "projects", "streams", "pv_keur", "pv_declared_keur"]
 
 
 def shares(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def traceability(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataF
     pd.DataFrame
         `objective`, `capabilities`, `application` (empty: served by capabilities alone), `areas` (how many it runs in at
         some time), `first_year` (in service), `projects`, `streams`, `pv_keur` (its part of the present value of the simulated
-        benefits), `declared_keur` (present value of declared benefits of the application, in the first of its rows); names of
+        benefits), `pv_declared_keur` (present value of declared benefits of the application, in the first of its rows); names of
         several separated by ``|``. Every objective has a row, and every application in service.
 
     Raises
@@ -111,7 +111,7 @@ def traceability(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataF
     rows += [_served(given, found, None, name, value[:0]) | {"projects": "|".join(chain[name])} for name in rest]
     table = pd.DataFrame(rows, columns=COLUMNS)
     first = ~table["application"].duplicated()
-    return table.assign(declared_keur=table["application"].map(_declared(given, found)).where(first).fillna(0.0))
+    return table.assign(pv_declared_keur=table["application"].map(_declared(given, found)).where(first).fillna(0.0))
 
 
 def _serving(value: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
