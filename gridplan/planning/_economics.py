@@ -167,12 +167,19 @@ def bills(given: Case, found: roadmap.Roadmap, scenario: str, *, regulation: val
     opex = -flows[flows["stream"] == "utility_opex"].groupby("year")["value_keur"].sum()
     allowed = regulation or valuation.regulation(given.assumptions)
     asked = valuation.revenue_requirement(added, opex.astype(float), allowed, last_year=last)
-    simulated = flows[flows["kind"] == "simulated"]
-    saved = valuation.ratepayer_savings(simulated) if len(simulated) else None
+    saved = _saved(flows[flows["kind"] == "simulated"])
     paid = _paid(given, scenario, asked["year"].tolist(), grown)
     found_rates = valuation.rates_impact(asked, customers, savings=saved, revenue_keur=paid)
     both = asked.merge(found_rates.drop(columns="revenue_requirement_keur"), on="year")
     return both.reindex(columns=[name for name in BILLED if name in both])
+
+
+def _saved(simulated: pd.DataFrame) -> pd.Series | None:
+    """Return what customers are spared by year; None if no stream that counts in it flows."""
+    table = valuation.bundled("cost_tests")
+    counted = table[(table["test"] == "RIM") & table["side"].isin(["benefit", "cost"])]
+    flowing = simulated[simulated["stream"].isin(counted["stream"])]
+    return valuation.ratepayer_savings(flowing) if len(flowing) else None
 
 
 def customers_of(given: Case) -> float:
