@@ -1,4 +1,4 @@
-"""How near to the best the roadmap gets, and how soon: random portfolios of three sizes, with budgets strict by year or carried over.
+"""How near to the best the roadmap gets, and how soon: random portfolios, with budgets strict by year or carried over.
 
 Run ``python benchmarks/roadmap.py``; ``--help`` shows the options. In each area every application needs a project of its own and
 three of the 20 to 25 shared platform projects; costs are spent over one or two years; the benefit of a set of applications is
@@ -96,3 +96,54 @@ def _benefits(area: int, years: int, random: np.random.Generator) -> pd.DataFram
                     (f"area {area:02d}", group, "+".join(chosen) or "none", FIRST + t, value * 1.02**t) for t in range(years)
                 ]
     return pd.DataFrame(rows, columns=["area", "group", "option", "year", "benefit_keur"])
+
+
+def measure(
+    areas: int, platforms: int, *, seed: int, spend_years: tuple[int, ...], carry_over: bool, seconds: float
+) -> list[str]:
+    """Solve one portfolio and return a row of the table."""
+    tables = portfolio(areas, platforms, 15, seed=seed, spend_years=spend_years)
+    choices = roadmap.Choices(FIRST, FIRST + 14, 5.0, carry_over=carry_over, gap_percent=1.0, time_limit_s=seconds)
+    wall, processor = time.perf_counter(), time.process_time()
+    found = roadmap.solve(roadmap.portfolio(tables), choices)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    simple = found.compared.iloc[1:]["value"].max()
+    kind = "carried over" if carry_over else "strict"
+    size = f"{areas} areas, {len(tables['projects'])} projects"
+    years = "1" if spend_years == (1,) else "1 or 2"
+    values = [f"{found.value:,.0f}", f"{found.bound:,.0f}", f"{found.gap_percent:.1f}", f"{100 * simple / found.value:.0f}"]
+    return [size, kind, years, str(seed), *values, f"{wall:.0f}", f"{processor:.0f}"]
+
+
+def main() -> None:
+    """Measure the sizes asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--areas", type=int, nargs="+", default=[10, 30], help="numbers of areas")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the portfolios")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[60, 120], help="time limit for each number of areas [s]")
+    given = parser.parse_args()
+    table = Table(title="Roadmap, 15 years")
+    for head in (
+        "size",
+        "budgets",
+        "spend [yr]",
+        "seed",
+        "value",
+        "bound",
+        "gap [%]",
+        "best rule [%]",
+        "wall [s]",
+        "processor [s]",
+    ):
+        table.add_column(head, justify="right")
+    for areas, seconds in zip(given.areas, given.seconds, strict=True):
+        for seed in given.seeds:
+            for spend_years, carry_over in (((1, 2), False), ((1,), False), ((1, 2), True)):
+                platforms = 20 if areas <= 10 else 25
+                options = {"seed": seed, "spend_years": spend_years, "carry_over": carry_over, "seconds": seconds}
+                table.add_row(*measure(areas, platforms, **options))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

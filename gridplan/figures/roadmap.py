@@ -1,4 +1,4 @@
-"""Figures of a roadmap: Gantt, spend against budgets, KPI paths, frontier, options in service, plans compared, what was left out."""
+"""Figures of a roadmap: Gantt, spend against budgets, KPI paths, frontier, options, plans compared, what was left out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table
+
+STREAMS = (*theme.CATEGORIES, "#6db1ad", "#8fb0d6", "#e0a15e", "#c9a0dc")
+"""Workstreams: more than the categories of a study."""
 
 ARROWS = {"technical": theme.MUTED, "data": theme.CATEGORIES[2], "organisational": theme.CATEGORIES[4]}
 
@@ -24,11 +28,13 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
     last_year
         Last year of the plan.
     """
-    rows = schedule.sort_values(["workstream", "start_year", "service_year", "project"], ignore_index=True)
-    colours = theme.colour_of(sorted(rows["workstream"].unique()))
+    begin = schedule.groupby("workstream")["start_year"].transform("min")
+    order = ["begin", "workstream", "start_year", "service_year", "project"]
+    rows = schedule.assign(begin=begin).sort_values(order, ignore_index=True).drop(columns="begin")
+    colours = {name: STREAMS[n % len(STREAMS)] for n, name in enumerate(rows["workstream"].unique())}
     place = {project: -number for number, project in enumerate(rows["project"])}
     figure = go.Figure()
-    for stream, part in rows.groupby("workstream", sort=True):
+    for stream, part in rows.groupby("workstream", sort=False):
         figure.add_bar(
             y=[place[p] for p in part["project"]],
             x=(part["service_year"] - part["start_year"]).clip(lower=0.15),
@@ -51,7 +57,7 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
             marker={"symbol": "arrow", "size": 7, "angleref": "previous", "color": ARROWS[kind], "opacity": _heads(x)},
             name=f"{kind} dependency",
             hoverinfo="skip",
-            opacity=0.75,
+            opacity=0.5,
         )
     figure.update_yaxes(tickvals=list(place.values()), ticktext=[_short(label, 46) for label in rows["label"]], showgrid=False)
     figure.update_yaxes(range=[-len(rows) + 0.4, 0.6], ticks="")
@@ -71,8 +77,11 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
 
 
 def _short(label: str, most: int) -> str:
-    """Return a label that fits beside an axis."""
-    return theme.text(label if len(label) <= most else label[: most - 1].rsplit(" ", 1)[0].rstrip(",:") + " …")
+    """Return a label that fits beside an axis; its end often says where, so the middle is left out."""
+    if len(label) <= most:
+        return theme.text(label)
+    end = label[-(most // 3) :].split(" ", 1)[-1]
+    return theme.text(label[: most - len(end) - 3].rsplit(" ", 1)[0].rstrip(",:") + " … " + end)
 
 
 def _arrows(rows: pd.DataFrame, dependencies: pd.DataFrame, place: dict[str, int]) -> dict[str, tuple[list, list]]:
@@ -104,7 +113,9 @@ def spend(table: pd.DataFrame) -> Figure:
     rows = table[table["kind"] == "capex"]
     funds = sorted(rows["fund"].unique())
     colours = theme.colour_of(funds)
-    figure = make_subplots(rows=len(funds), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=[*map(theme.text, funds)])
+    figure = make_subplots(
+        rows=len(funds), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=[*map(theme.text, funds)]
+    )
     for number, fund in enumerate(funds, 1):
         part = rows[rows["fund"] == fund]
         hover = "%{x}: %{y:,.0f} kEUR<extra></extra>"
@@ -123,8 +134,8 @@ def spend(table: pd.DataFrame) -> Figure:
         figure,
         "roadmap-spend",
         title.replace(",", "\u2009"),
-        "Capital cost by year and fund [kEUR], in money of the base year, and the budget of each year. Replacements at the end of a "
-        "lifetime are included.",
+        "Capital cost by year and fund [kEUR], in money of the base year, and the budget of each year. Replacements at the end "
+        "of a lifetime are included.",
         title,
         rows,
     )
@@ -144,13 +155,16 @@ def kpis(table: pd.DataFrame) -> Figure:
     for number, name in enumerate(names, 1):
         for trace in _path(table[table["kpi"] == name], first=number == 1):
             figure.add_trace(trace, row=number, col=1)
-        figure.update_yaxes(title=theme.text(name), rangemode="tozero", nticks=5, row=number, col=1)
+        title = tables.label(name) if name in tables.columns()["column"].to_numpy() else name
+        figure.update_yaxes(title=theme.text(title), rangemode="tozero", nticks=5, row=number, col=1)
     figure.update_xaxes(dtick=1, tickformat="d", tickangle=0)
     figure.update_layout(height=130 + 230 * max(len(names), 1))
     aims = table[table["target"].notna()]
     kept = int(aims["met"].fillna(False).astype(bool).sum())
     title = f"{kept} of {len(aims)} targets are met" if len(aims) else "What the roadmap moves"
-    alt = "; ".join(f"{name}: {part['value'].iloc[0]:,.4g} to {part['value'].iloc[-1]:,.4g}" for name, part in table.groupby("kpi"))
+    alt = "; ".join(
+        f"{name}: {part['value'].iloc[0]:,.4g} to {part['value'].iloc[-1]:,.4g}" for name, part in table.groupby("kpi")
+    )
     caption = "Each KPI by year with the options in service, and as it would be without any project; diamonds are targets."
     return Figure(figure, "roadmap-kpis", title, caption, f"{title}. {alt}", table)
 
@@ -163,7 +177,9 @@ def _path(part: pd.DataFrame, *, first: bool) -> list[go.Scatter]:
         fill = {"fill": "tonexty", "fillcolor": "rgba(11,110,110,0.15)"}
         traces.append(go.Scatter(x=part["year"], y=part["low"], name="5 % to 95 %", showlegend=first, **edge, **fill))
     grey, green = {"color": theme.FAINT, "width": 2, "dash": "dash"}, {"color": theme.ACCENT, "width": 2.5}
-    traces.append(go.Scatter(x=part["year"], y=part["without"], name="without projects", mode="lines", line=grey, showlegend=first))
+    traces.append(
+        go.Scatter(x=part["year"], y=part["without"], name="without projects", mode="lines", line=grey, showlegend=first)
+    )
     traces.append(go.Scatter(x=part["year"], y=part["value"], name="roadmap", mode="lines", line=green, showlegend=first))
     for word, shown, colour in (("target met", True, theme.GOOD), ("target missed", False, theme.BAD)):
         aim = part[part["target"].notna() & (part["met"].fillna(False).astype(bool) == shown)]
@@ -185,7 +201,9 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     """
     figure = go.Figure()
     green, grey = {"color": theme.ACCENT, "width": 2.5}, {"color": theme.FAINT, "width": 1.2, "dash": "dot"}
-    figure.add_scatter(x=table["budget_keur"], y=table["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip")
+    figure.add_scatter(
+        x=table["budget_keur"], y=table["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip"
+    )
     figure.add_scatter(
         x=table["budget_keur"],
         y=table["value"],
@@ -204,7 +222,9 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     if len(done):
         best = done.loc[done["value"].idxmax()]
         title = f"The most is reached with {best['budget_share']:.0%} of the budgets"
-    caption = "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound."
+    caption = (
+        "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound."
+    )
     return Figure(figure, "roadmap-frontier", title, caption, title, table)
 
 
@@ -222,7 +242,10 @@ def options(table: pd.DataFrame) -> Figure:
     words = rows.assign(option=rows["option"].str.replace("+", "<br>").map(str)).pivot_table(
         index="row", columns="year", values="option", aggfunc="first", sort=False
     )
-    scale = [(0.0, "#eef1f3"), *((0.25 + 0.25 * n, colour) for n, colour in enumerate((*theme.SEQUENCE[1:5:2], *theme.SEQUENCE[4:6])))]
+    scale = [
+        (0.0, "#eef1f3"),
+        *((0.25 + 0.25 * n, colour) for n, colour in enumerate((*theme.SEQUENCE[1:5:2], *theme.SEQUENCE[4:6]))),
+    ]
     figure = go.Figure(
         go.Heatmap(
             z=grid,
@@ -264,25 +287,30 @@ def plans(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]") ->
     figure = go.Figure(
         go.Bar(
             x=rows["value"],
-            y=rows["plan"],
+            y=[row.plan if row.valid else f"{row.plan}<br>(breaks a rule or misses a target)" for row in rows.itertuples()],
             orientation="h",
             marker={"color": colours, "pattern": {"shape": ["" if valid else "/" for valid in rows["valid"]]}},
-            text=[_amount(row.value) + ("" if row.valid else " (breaks a rule or misses a target)") for row in rows.itertuples()],
+            text=rows["value"].map(_amount),
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f}<extra></extra>",
         )
     )
     low, high = min(rows["value"].min(), 0.0), max(rows["value"].max(), 0.0)
-    wide = (high - low) * (0.15 if rows["valid"].all() else 0.45)
+    wide = (high - low) * 0.15
     figure.update_xaxes(title=theme.text(quantity), tickformat=",.0f", range=[low - (wide if low < 0 else 0), high + wide])
     figure.update_yaxes(showgrid=False, ticks="")
     figure.update_layout(height=150 + 46 * len(rows))
+    unit = f" {quantity.split('[')[1].rstrip(']')}" if "[" in quantity else ""
     others = table[(table["plan"] != "roadmap") & table["valid"]]
     title = "No simple rule makes a plan that keeps every rule and target"
     if len(others):
-        title = f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())} more than the best simple rule"
-    caption = "Value of the roadmap and of plans made by simple rules with the same budgets; hatched: breaks a rule or misses a target."
+        title = (
+            f"Optimising brings {_amount(table['value'].iloc[0] - others['value'].max())}{unit} more than the best simple rule"
+        )
+    caption = (
+        "Value of the roadmap and of plans made by simple rules with the same budgets; hatched: breaks a rule or misses a target."
+    )
     alt = "; ".join(f"{row.plan} {row.value:,.0f}" for row in table.itertuples())
     return Figure(figure, "roadmap-plans", title, caption, alt, table)
 
@@ -299,6 +327,8 @@ def left_out(table: pd.DataFrame) -> Table:
     table
         `label`, `capex_keur`, `reason`, `gain_keur` of :class:`gridplan.roadmap.Roadmap`.
     """
-    caption = "What the objective would gain without limits is the best case: the project with all that it needs, without any budget."
+    caption = (
+        "What the objective would gain without limits is the best case: the project with all that it needs, without any budget."
+    )
     shown = table[["label", "capex_keur", "gain_keur", "reason"]]
     return Table(shown, "roadmap-left-out", "What was not chosen, and why", caption, {"capex_keur": 0, "gain_keur": 0})

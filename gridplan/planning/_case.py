@@ -33,7 +33,8 @@ class Case:
     closures
         From :func:`gridplan.gaps.closures`.
     unavailable
-        Options left out because a result is not known, and why; from :func:`gridplan.valuation.unavailable`.
+        What is not valued because a result is not known, and why: options that are left out (see
+        :func:`gridplan.valuation.unavailable`), and scenarios without the stream of deferred reinforcement.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -101,11 +102,12 @@ def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: M
     StudyError, ParameterError
         A table is missing or wrong, or a price is.
     """
-    failed = valuation.unavailable(metrics)
+    valued, unplanned = _planned(metrics)
+    failed = pd.concat([part for part in (unplanned, valuation.unavailable(valued)) if len(part)] or [unplanned], ignore_index=True)
     level = money(study, price_index=price_index)
     deferred = valuation.capital(study.assumptions)
     worth = valuation.benefits(
-        metrics, study.table("prices"), money=level, deferred=deferred, items=items, on_failure="unavailable"
+        valued, study.table("prices"), money=level, deferred=deferred, items=items, on_failure="unavailable"
     )
     return Case(
         tables=study.tables,
@@ -117,6 +119,23 @@ def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: M
         closures=gaps.closures(gaps.facts(study.tables, year=study.base_year)),
         unavailable=failed,
     )
+
+
+def _planned(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the cost of the conventional plan out of scenarios in which it ends with violations even without any application.
+
+    What an option defers is not known there; everything else is.
+    """
+    columns = ["area", "group", "option", "scenario", "year", "why"]
+    if "reinforcement_keur" not in metrics:
+        return metrics, pd.DataFrame(columns=columns)
+    place = [metrics["group"], metrics["scenario"]]
+    has = metrics["reinforcement_keur"].notna().groupby(place).transform("any")
+    lacking = metrics["reinforcement_keur"].isna() & (metrics["option"] == "none") & has
+    out = lacking.groupby(place).transform("any")
+    why = "the conventional plan leaves violations; deferred reinforcement is not valued in this scenario"
+    said = metrics.loc[lacking, columns[:-1]].assign(why=why)
+    return metrics.assign(reinforcement_keur=metrics["reinforcement_keur"].mask(out)), said
 
 
 def _known(parts: pd.DataFrame, worth: pd.DataFrame) -> pd.DataFrame:

@@ -43,16 +43,24 @@ def plan(given: Case, found: roadmap.Roadmap) -> robustness.Plan:
         schedule=schedule,
         projects=projects,
         service=service,
-        benefits=_with_none(given.benefits),
-        kpis=given.contributions,
+        benefits=_served(_with_none(given.benefits), service),
+        kpis=_served(given.contributions, service),
         enablers=robustness.enablers_of(schedule, service, given.closures),
         spend=_spent(spent, starts),
         dependencies=roadmap.edges(roadmap.portfolio(_of_projects(given))),
     )
 
 
+def _served(table: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of options that are in service in some year, and of none."""
+    key = ["area", "group", "option"]
+    used = pd.MultiIndex.from_frame(service[key].drop_duplicates())
+    return table[(table["option"] == NONE) | pd.MultiIndex.from_frame(table[key]).isin(used)].reset_index(drop=True)
+
+
 def _with_none(benefits: pd.DataFrame) -> pd.DataFrame:
-    """Return benefits with the option none, which is worth nothing, so that every area and group is known."""
+    """Return benefits without transfers and with the option none, worth nothing, so that every area and group is known."""
+    benefits = benefits[~benefits["stream"].isin(valuation.TRANSFERS)]
     none = benefits.assign(option=NONE, benefit_keur=0.0).drop_duplicates(["area", "group", "scenario", "year"])
     return pd.concat([benefits, none], ignore_index=True)
 

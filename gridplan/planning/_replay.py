@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -90,7 +92,14 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="because").assign(error=error, error_percent=percent, reason=words)
 
 
-def replayed_benefits(given: Case, found: roadmap.Roadmap, simulated: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
+def replayed_benefits(
+    given: Case,
+    found: roadmap.Roadmap,
+    simulated: pd.DataFrame,
+    prices: pd.DataFrame,
+    *,
+    items: Mapping[str, str | None] | None = None,
+) -> pd.DataFrame:
     """Return the benefit of a roadmap by stream as it counts it and as its simulation shows it, in the years simulated.
 
     Parameters
@@ -99,6 +108,8 @@ def replayed_benefits(given: Case, found: roadmap.Roadmap, simulated: pd.DataFra
         As for :func:`replayed`.
     prices
         Table `prices`.
+    items
+        As for :func:`gridplan.planning.case`.
 
     Returns
     -------
@@ -107,7 +118,7 @@ def replayed_benefits(given: Case, found: roadmap.Roadmap, simulated: pd.DataFra
         reinforcement is not replayed and left out of both; transfers add up to nought and are left out.
     """
     deferred = valuation.capital(given.assumptions)
-    worth = valuation.benefits(simulated, prices, money=given.money, deferred=deferred)
+    worth = valuation.benefits(simulated, prices, money=given.money, deferred=deferred, items=items)
     years = set(simulated["year"])
     left = {"reinforcement", *valuation.TRANSFERS}
     seen = worth[worth["year"].isin(years) & ~worth["stream"].isin(left)]

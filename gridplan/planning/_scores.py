@@ -58,14 +58,15 @@ def alternatives(given: Case, scenario: str) -> pd.DataFrame:
         The study has criteria that gridplan does not compute and for which it gives no values.
     """
     names = list(criteria(given)["criterion"])
-    own = given.tables.get("alternatives", pd.DataFrame(columns=["project", "criterion", "value"]))
+    columns = ["project", "criterion", "value"]
+    own = given.tables.get("alternatives", pd.DataFrame(columns=columns))[columns]
     unknown = [name for name in names if name not in (*STREAMS, *OTHERS) and name not in set(own["criterion"])]
     if unknown:
         remedy = f"give values in alternatives.csv, or use {', '.join((*STREAMS, *OTHERS))}"
         raise StudyError("scores", [Problem("criteria.csv", f"'{name}' has no values", remedy=remedy) for name in unknown])
     computed = pd.concat([_shared(given, scenario), _counted(given)], ignore_index=True)
     computed = computed[computed["criterion"].isin(set(names) - set(own["criterion"]))]
-    return pd.concat([own[["project", "criterion", "value"]], computed], ignore_index=True)
+    return pd.concat([part for part in (own, computed) if len(part)], ignore_index=True)
 
 
 def _shared(given: Case, scenario: str) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Choices:
     replace
         Whether a project is built anew at the end of its lifetime, in the budget of those years.
     residual
-        Whether the share of life left is credited, straight line, as money of the day after the last year.
+        Whether the share of life left after the last year is credited, straight line, as money of the year after it.
     gap_percent
         Gap between the plan and the bound at which the search ends [%].
     time_limit_s

@@ -38,7 +38,8 @@ def binding(given: Portfolio, model: Model, starts: np.ndarray, options: list[np
             rows.append(("target", row.kpi, int(row.year), level, row.value, price, "unit"))
     table = pd.DataFrame(rows, columns=["kind", "fund", "year", "used", "allowed", "per_unit", "unit"])
     said = [
-        f"{row.kind} '{row.fund}' in {row.year}: {row.used:,.4g} of {row.allowed:,.4g}; one more {row.unit} about {row.per_unit:,.3g}"
+        f"{row.kind} '{row.fund}' in {row.year}: {row.used:,.4g} of {row.allowed:,.4g}; "
+        f"one more {row.unit} brings about {row.per_unit:,.3g}"
         for row in table.itertuples()
     ]
     return table.assign(reading=said).drop(columns="unit")
@@ -96,7 +97,7 @@ def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[fl
     if rivals:
         return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
-        return "no application needs it that is not in service already or that could be", np.nan
+        return "no application that could still be added needs it", np.nan
     gain, within, goal = chance[p]
     if gain <= 1e-9:
         return f"brings less than it costs, with all that it needs (at best {goal})", gain

@@ -59,24 +59,26 @@ def useful(model: Model, weight: Weights) -> list[int]:
 
 
 def enablers(packed: Packed) -> list[int]:
-    """Return the order in which units are met when each time the one with the highest gain per cost is next."""
+    """Return the order in which units are met when each time the one with the highest gain per cost is next.
+
+    An enabler burdens the first application that needs it, so that a first gain may be negative; the order goes on to the end and
+    is then cut where the plan is worth most.
+    """
     model = packed.model
     rest, order = useful(model, Weights(packed.goal[0], ())), []
-    starts = packed.place(order)
-    held, price = packed.worth(starts), model.spend[:, 0, :].sum(axis=1)
+    starts, price = packed.place(order), model.spend[:, 0, :].sum(axis=1)
+    worths = [packed.worth(starts)]
     while rest:
-        tried = []
-        for unit in rest:
-            found = packed.place([*order, unit])
-            extra = price[(found != NEVER) & (starts == NEVER)].sum()
-            tried.append((packed.worth(found) - held, extra))
-        ratio = [gain / (extra + 1e-9) if gain > 0 else -np.inf for gain, extra in tried]
-        best = int(np.argmax(ratio))
-        if not np.isfinite(ratio[best]):
-            best = int(np.argmax([gain / (extra + 1e-9) for gain, extra in tried])) if not order else -1
-        if best < 0:
+        tried = [packed.extend(starts, [unit]) for unit in rest]
+        gains = np.array([packed.worth(found) for found in tried]) - worths[-1]
+        extra = np.array([price[(found != NEVER) & (starts == NEVER)].sum() for found in tried])
+        free = [unit for unit, found in zip(rest, tried, strict=True) if (found == starts).all()]
+        if len(free) == len(rest):
             break
-        order.append(rest.pop(best))
-        starts = packed.place(order)
-        held = packed.worth(starts)
-    return order
+        ratio = np.where([(found == starts).all() for found in tried], -np.inf, gains / (extra + 1e-9))
+        best = int(np.argmax(ratio))
+        order.append(rest[best])
+        starts = tried[best]
+        worths.append(packed.worth(starts))
+        rest = [unit for unit in rest if unit not in (*free, rest[best])]
+    return order[: int(np.argmax(worths))]

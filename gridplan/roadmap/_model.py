@@ -106,8 +106,8 @@ class Model:
 def build(given: Portfolio, choices: Choices, *, elastic: bool = False, tight: bool = True) -> Model:
     """Turn a portfolio into arrays.
 
-    An elastic one lets projects start as late as the plan allows. One that is not tight leaves in starts and options for which the
-    limits cannot have paid: for prices of the limits, and where they may give way.
+    An elastic one lets projects start as late as the plan allows. One that is not tight leaves in starts and options for which
+    the limits cannot have paid: for prices of the limits, and where they may give way.
     """
     tight = tight and not elastic
     table = given.projects.sort_values("project", ignore_index=True)
@@ -138,7 +138,7 @@ def build(given: Portfolio, choices: Choices, *, elastic: bool = False, tight: b
         sets=_sets(given.exclusions, at),
         spend=spend,
         opex=opex,
-        cost=(spend + opex) @ factor - residual * choices.factor(choices.last_year + 1),
+        cost=(spend + opex) @ factor - residual * choices.factor(choices.last_year + 1),  # taken over the day after the last year
         gains=_declared(given.declared, at, years, steps),
         score=_scores(given.scores, at),
         limits=limits,

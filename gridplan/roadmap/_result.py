@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gridplan.roadmap._solve import Found
 
 
+_COMPARED = ["plan", "value", "npv_keur", "capex_keur", "projects", "valid", "remark"]
+
+
 @dataclass(frozen=True)
 class Roadmap:
     """A solved roadmap.
@@ -40,7 +43,7 @@ class Roadmap:
         service), `capex_keur`, `mandatory`, `score`.
     money
         One row a year: `year`, `capex_keur`, `opex_keur`, `benefit_keur`, `net_keur`, `discounted_net_keur`, `cumulative_keur`
-        (discounted, residual value in the last year).
+        (discounted; the residual value, discounted from the year after the last one, stands in the last year).
     spend
         One row a limit and year: `year`, `kind` (capex, opex, staff), `fund` (or skill), `used`, `allowed` [kEUR or full-time
         equivalents]; without a limit `allowed` is missing.
@@ -54,8 +57,8 @@ class Roadmap:
     not_chosen
         Projects left out, and why: `project`, `label`, `capex_keur`, `reason`, `gain_keur`.
     compared
-        The plans without a solver beside this one: `plan`, `value`, `share_of_best_percent`, `npv_keur`, `capex_keur`, `projects`,
-        `valid` (keeps every rule and target), `remark`.
+        The plans without a solver beside this one: `plan`, `value`, `share_of_best_percent`, `npv_keur`, `capex_keur`,
+        `projects`, `valid` (keeps every rule and target), `remark`.
     impossible
         Applications that no set of projects lets run: `area`, `application`, `reason`.
     relaxations
@@ -134,7 +137,7 @@ def no_answer(given: Portfolio, model: Model, relaxations: pd.DataFrame, *, seco
         kpis=kpis(model, none),
         binding=pd.DataFrame(columns=["kind", "fund", "year", "used", "allowed", "per_unit", "reading"]),
         not_chosen=pd.DataFrame(columns=["project", "label", "capex_keur", "reason", "gain_keur"]),
-        compared=pd.DataFrame(columns=["plan", "value", "share_of_best_percent", "npv_keur", "capex_keur", "projects", "valid", "remark"]),
+        compared=pd.DataFrame(columns=[*_COMPARED, "share_of_best_percent"]),
         impossible=model.impossible,
         relaxations=relaxations,
     )

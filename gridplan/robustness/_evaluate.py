@@ -55,7 +55,7 @@ def evaluate(plan: Plan, terms: Terms, uncertain: pd.DataFrame | None = None, dr
     Benefits are those of the options in service; a late project keeps its successors waiting once their slack is used up, moves
     their spending, running costs and delivery, and an option comes into service when the last of its projects is there (in parts
     of years; until then the option before it stays). Its own delay does not move a project's spending. Capital counts in full,
-    less what is left at the end of the horizon where the plan says so (as money of its last year).
+    less what is left at the end of the horizon where the plan says so (as money of the year after).
 
     Parameters
     ----------
