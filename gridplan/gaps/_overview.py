@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
 from gridplan import architecture, capability
 from gridplan.gaps._check import NEEDED
-from gridplan.gaps._facts import Facts, State, changes, facts, state
+from gridplan.gaps._facts import Facts, State, changes, state
 from gridplan.gaps._report import find, verdicts
 
 TODAY, PLAN, TARGET = "Today", "This plan", "Target"
@@ -61,25 +62,22 @@ class Overview:
         return set(self.systems[TARGET]["system"]) - set(self.systems[TODAY]["system"])
 
 
-def overview(tables: Mapping[str, pd.DataFrame], *, year: int, chosen: Iterable[str] | None = None) -> Overview:
+def overview(base: Facts, chosen: Iterable[str] | None = None) -> Overview:
     """Put together what a report shows of IT, OT and organisation.
 
     Parameters
     ----------
-    tables
-        As for :func:`gridplan.gaps.check`.
-    year
-        Year in which systems must still be supported.
+    base
+        From :func:`gridplan.gaps.facts`.
     chosen
         Projects of a plan, whose state stands between today and the target (all projects); without a plan those that are due in
         the interim.
 
     Raises
     ------
-    StudyError
-        As for :func:`gridplan.gaps.check`.
+    ParameterError
+        A project does not exist.
     """
-    base = facts(tables, year=year)
     projects = base.tables["projects"]
     between = projects.loc[projects["state"] == "interim", "project"] if chosen is None else chosen
     middle = "Interim" if chosen is None else PLAN
@@ -91,11 +89,11 @@ def overview(tables: Mapping[str, pd.DataFrame], *, year: int, chosen: Iterable[
         states=states,
         systems={name: own[0][own[0]["status"] == "present"] for name, own in built.items()},
         registers={name: architecture.register(*own) for name, own in built.items()},
-        broken={name: architecture.violations(*own, year=year) for name, own in built.items()},
+        broken={name: architecture.violations(*own, year=base.year) for name, own in built.items()},
         covered={name: architecture.coverage(*own) for name, own in built.items()},
         ready={name: verdicts(base, projects=own.projects) for name, own in states.items()},
         levels=capability.levels(base.tables["capabilities"], base.tables["maturity"]),
         found=find(base),
-        steps=[changes(states[a], states[b], f"{a} to {b}") for a, b in zip(names, names[1:], strict=False)],
+        steps=[changes(states[a], states[b], f"{a} to {b}") for a, b in pairwise(names)],
         labels=dict(zip(base.tables["applications"]["application"], base.tables["applications"]["label"], strict=True)),
     )

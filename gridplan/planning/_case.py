@@ -83,7 +83,14 @@ def money(study: Study, *, price_index: str = "") -> valuation.Money:
     return valuation.Money(study.currency, level, price_index, levels=levels, **own)
 
 
-def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: Mapping[str, str | None] | None = None) -> Case:
+def case(
+    study: Study,
+    metrics: pd.DataFrame,
+    *,
+    price_index: str = "",
+    items: Mapping[str, str | None] | None = None,
+    facts: gaps.Facts | None = None,
+) -> Case:
     """Value the metrics of a study in every scenario, and find the projects that close its gaps.
 
     Parameters
@@ -96,6 +103,8 @@ def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: M
         As for :func:`money`.
     items
         Items of the prices by role, as for :func:`gridplan.valuation.benefits`.
+    facts
+        From :func:`gridplan.gaps.facts`, if they are there already.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def case(study: Study, metrics: pd.DataFrame, *, price_index: str = "", items: M
         money=level,
         benefits=worth,
         contributions=_known(contributions(metrics), worth),
-        closures=gaps.closures(gaps.facts(study.tables, year=study.base_year)),
+        closures=gaps.closures(facts or gaps.facts(study.tables, year=study.base_year)),
         unavailable=failed,
     )
 
