@@ -1,5 +1,6 @@
 """The commands, as an analyst types them."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -277,3 +278,13 @@ def test_a_run_that_is_stopped_says_so(run, notebooks, monkeypatch, request, num
 def test_the_dictionary_is_printed_as_the_committed_page(run):
     page = Path(__file__).parents[1] / "data" / "DICTIONARY.md"
     assert run("dictionary").stdout == page.read_text(encoding="utf-8")
+
+
+def test_check_finds_what_only_the_it_ot_tables_together_show():
+    base = read_study(Path(__file__).parents[1] / "data" / "oberrhein")
+    needs = base.table("needs")
+    ring = needs[needs["need"] == "flisr-1"].assign(need="ring", application="remote_control", item="flisr")
+    broken = dataclasses.replace(base, tables={**base.tables, "needs": pd.concat([needs, ring], ignore_index=True)})
+    assert cli._inventory(base) == ()
+    (problem,) = cli._inventory(broken)
+    assert "a cycle of applications that need each other: flisr > remote_control > flisr (rows 20, 110)" in str(problem)

@@ -303,7 +303,9 @@ def test_cycles_of_projects_and_of_needs_name_their_rows():
 
 def test_missing_tables_and_unknown_names_are_said(simple):
     tables = small(SIMPLE)
+    assert gaps.given(tables)
     del tables["media"]
+    assert not gaps.given(tables)
     with pytest.raises(StudyError, match=r"media\.csv: is missing"):
         gaps.check(tables)
     given_ = simple
@@ -372,6 +374,24 @@ def test_flisr_needs_both_radio_networks_in_the_bundled_study(bundled):
     assert flows.second_ownership.eq("public").all()
     gain = communications.redundancy(gaps.delivered(bundled, bundled.order)).set_index(["application", "area"]).gain_min
     assert gain["flisr", "S1-F1"] > 600
+
+
+def test_the_availability_of_a_federated_pair_is_that_of_its_small_network(bundled):
+    tables = gaps.state(bundled, bundled.order).tables
+    model = communications.Model(common_cause_shared=0, common_cause_diverse=0)
+    found = communications.deliver(bundled.flows, tables["sites"], tables["links"], tables["media"], model=model).flows
+    own = tables["links"].query("status == 'present'")
+    up = own["availability"].astype(float).fillna(own["medium"].map(tables["media"].set_index("medium")["availability"]))
+    ends = [frozenset(pair) for pair in zip(own["from_site"], own["to_site"], strict=True)]
+    places = tables["sites"].set_index("site")["availability"].to_dict()
+    rows = found[(found["application"] == "flisr") & (found["availability"] > found["availability_single"])]
+    assert len(rows) == 24
+    for row in rows.itertuples():
+        hops = {frozenset(pair) for path in (row.path, row.second_path) for pair in itertools.pairwise(path.split(" > "))}
+        net = own[[pair in hops for pair in ends]].assign(availability=up)
+        assert len(net) == len(hops)
+        exact = communications.two_terminal(net, row.site, row.to_site, sites=places)
+        assert row.availability == pytest.approx(exact, abs=1e-12)
 
 
 def test_places_of_the_bundled_study_are_those_of_the_network(bundled):

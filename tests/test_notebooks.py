@@ -154,6 +154,26 @@ def test_capability_and_gaps_of_the_bundled_study(tmp_path):
     assert devices.iloc[0] == found["device-growth"].query("year == year.min()")["number_today"].sum()
 
 
+def test_applications_of_the_bundled_study(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run = report.render(
+        ROOT / "notebooks" / "50-adms-applications.ipynb",
+        study=ROOT / "data" / "oberrhein",
+        parameters={"all_futures": False, "year": 2030, "every": 92},  # a step a day, each at another hour
+        out=tmp_path,
+    )
+    minutes = pd.read_csv(run.folder / "csv" / "options-saidi-min.csv").set_index("option")["saidi_min"]
+    assert minutes.idxmax() == "As today"
+    assert minutes["All together"] == minutes.min()
+    shares = pd.read_csv(run.folder / "csv" / "overlap.csv").set_index("series")
+    assert (shares["joint"] <= 100).all()
+    factors = pd.read_csv(run.folder / "csv" / "cvr-factors.csv").set_index("area")
+    assert factors.loc["network", "cvr_factor"] == pytest.approx(factors.loc["network", "expected_cvr"], rel=0.2)
+    assert set(pd.read_csv(run.folder / "csv" / "additivity.csv")["check"]) == {"groups", "areas"}
+    known = pd.read_csv(run.folder / "csv" / "relied-on.csv").groupby("series")["known_percent"].mean()
+    assert known["With monitoring"] >= known["Sensors of today"]
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory) -> report.Run:
     out = tmp_path_factory.mktemp("plan")

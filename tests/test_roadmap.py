@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gridplan import roadmap
+from gridplan import figures, gaps, roadmap
 from gridplan.errors import ParameterError, StudyError
+from gridplan.study import read_study
 
 CASES = Path(__file__).parent / "cases"
 MARKS = {"source": "test", "evidence": "M"}
@@ -470,3 +471,56 @@ def test_nothing_is_printed_and_nothing_changed(capfd):
     assert capfd.readouterr() == ("", "")
     for name, table in tables.items():
         pd.testing.assert_frame_equal(table, before[name])
+
+
+# ---------------------------------------------------------------------------------------------- bundled study, figures
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    tables = dict(read_study(Path(__file__).parents[1] / "data" / "oberrhein").tables)
+    closing = gaps.closures(gaps.facts(tables, year=2025))
+    names = [("restoration", "remote_control", 2000.0), ("voltage", "voltvar", 2000.0)]
+    rows = [
+        (area, group, option, 2026, value, 3.0 - value / 2000)
+        for area in sorted(set(closing["area"]) - {""})
+        for group, name, worth in names
+        for option, value in (("none", 0.0), (name, worth))
+    ]
+    made = pd.DataFrame(rows, columns=["area", "group", "option", "year", "benefit_keur", "saidi_min"])
+    made.loc[made["group"] == "voltage", "saidi_min"] = 0.0
+    return {
+        **tables,
+        "closures": closing,
+        "benefits": made.drop(columns="saidi_min"),
+        "contributions": made.drop(columns="benefit_keur"),
+    }
+
+
+def test_the_bundled_portfolio_is_complete_and_fits_its_budgets(bundled):
+    table = bundled["projects"]
+    assert 30 <= len(table) <= 40
+    assert table[["fund", "class_of_spend", "source", "evidence"]].ne("").all(axis=None)
+    assert table["cost_class"].notna().all()
+    assert set(bundled["dependencies"]["type"]) == {"technical", "data", "organisational"}
+    found = roadmap.solve(roadmap.portfolio(bundled), roadmap.Choices(2026, 2040, 4.0, time_limit_s=20.0, gap_percent=2.0))
+    assert found.status != "infeasible"
+    assert found.kpis["met"].dropna().all()
+    assert {"adms", "field_S1-F1", "tap_controls"} <= set(found.schedule["project"])
+    assert len(found.schedule) + len(found.not_chosen) == len(table)
+    assert found.value >= found.compared.loc[found.compared["valid"], "value"].max() - 1e-6
+
+
+def test_figures_say_what_the_roadmap_says():
+    tables = simple(contributions=CONTRIBUTIONS, targets=target("at most", 65.0))
+    given = roadmap.portfolio(tables)
+    found = roadmap.solve(given, choices())
+    chart = figures.roadmap.gantt(found.schedule, roadmap.edges(given), last_year=FIRST + 3)
+    assert chart.title == f"2 projects, the last in service in {FIRST + 1}"
+    assert "1 of 1 targets are met" in figures.roadmap.kpis(found.kpis).title
+    assert "30 kEUR are spent" in figures.roadmap.spend(found.spend).title
+    assert figures.roadmap.options(found.options).title.startswith("1 of 1 areas")
+    assert figures.roadmap.plans(found.compared).title.endswith("more than the best simple rule")
+    line = figures.roadmap.frontier(roadmap.frontier(given, choices(), shares=(1.0, 2.0)))
+    assert list(line.table["budget_share"]) == [1.0, 2.0]
+    assert "None" in figures.roadmap.left_out(found.not_chosen).html()

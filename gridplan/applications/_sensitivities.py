@@ -255,14 +255,11 @@ def _bounds(model: _model.Model, case: OperatingCase) -> tuple[np.ndarray, np.nd
 
 def _with(model: _model.Model, weights: np.ndarray, first: int) -> Demand:
     """Demand of a model with that of resources, which follow the shapes from `first` on."""
-    parts = {}
-    for name, part in (("p", weights.real), ("q", weights.imag)):
+    demand = model.demand
+    for power, part in (("p", weights.real), ("q", weights.imag)):
         bus, resource = np.nonzero(part)
-        more = {"bus": bus, "shape": resource + first, "size": part[bus, resource] / model.base_mva}
-        for key, values in more.items():
-            old = getattr(model.demand, f"{name}_{key}")
-            parts[f"{name}_{key}"] = np.concatenate([old, values.astype(old.dtype)])
-    return model.demand._replace(**parts)
+        demand = _model.added(demand, power, (bus, resource + first, part[bus, resource] / model.base_mva))
+    return demand
 
 
 class _Circuit:

@@ -23,7 +23,21 @@ from gridplan.assess._outages import (
 from gridplan.assess._replay import ROADMAP, replay
 from gridplan.assess._restoration import devices, restoration, services
 from gridplan.assess._run import COLUMNS, KEY, Execution, fleet, metrics
+from gridplan.assess._studies import cvr, known_sections, operating_case, sensor_curve
 from gridplan.assess._tasks import Settings, groups
+from gridplan.assess._views import (
+    additivity_totals,
+    alone_and_together,
+    chosen,
+    flexibility_table,
+    gain_paths,
+    gains,
+    in_words,
+    overlap,
+    single_gains,
+    topology_losses,
+    totals,
+)
 
 __all__ = [
     "COLUMNS",
@@ -35,24 +49,39 @@ __all__ = [
     "ReliabilityToday",
     "Settings",
     "additivity",
+    "additivity_totals",
+    "alone_and_together",
     "calibrated",
+    "chosen",
     "cost_by_class",
+    "cvr",
     "default_cache",
     "devices",
     "fleet",
+    "flexibility_table",
+    "gain_paths",
+    "gains",
     "given",
     "groups",
+    "in_words",
     "interruption_costs",
+    "known_sections",
     "logged",
     "measure",
     "members",
     "metrics",
     "observed",
+    "operating_case",
     "options",
     "outages",
     "replay",
+    "overlap",
     "reliability_today",
     "restoration",
+    "sensor_curve",
     "services",
+    "single_gains",
+    "topology_losses",
+    "totals",
     "with_calibration",
 ]

@@ -21,7 +21,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-_SEARCH = needs.Search(weights=(1.0,), exact=0)
+_SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +118,25 @@ def restored(
 def meters(shared: Shared, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sensors of today, and those with the meters that monitoring adds, placed in the base year where they help most."""
     case = shared.case(study, "", study.base_year, 4)
-    sensors = study.tables.get("sensors", pd.DataFrame(columns=monitoring.SENSORS))
-    template = pd.DataFrame([_METER | {"sd_percent": study.assumptions["station_meter_sd_percent"]}])
-    count = int(study.assumptions["monitored_stations"])
-    curve = monitoring.curve(case, sensors, template, points=count)
+    today, count = sensors_of(study), int(study.assumptions["monitored_stations"])
+    return today, with_meters(study, today, monitoring.curve(case, today, meter_of(study), points=count))
+
+
+def sensors_of(study: Study) -> pd.DataFrame:
+    """Return the sensors in place; none where the study names none."""
+    return study.tables.get("sensors", pd.DataFrame(columns=monitoring.SENSORS))
+
+
+def meter_of(study: Study) -> pd.DataFrame:
+    """Return the meter that monitoring adds to a station, as a row of sensors."""
+    return pd.DataFrame([_METER | {"sd_percent": study.assumptions["station_meter_sd_percent"]}])
+
+
+def with_meters(study: Study, today: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
+    """Return sensors with meters at the stations of a curve of :func:`gridplan.applications.monitoring.curve`."""
     stations = [int(name.rsplit(" ", 1)[1]) for name in curve["sensor"][1:]]
-    return sensors, pd.concat([sensors, monitoring.meters(stations, template)], ignore_index=True)
+    added = monitoring.meters(stations, meter_of(study))
+    return pd.concat([table for table in (today, added) if len(table)], ignore_index=True) if stations else today
 
 
 def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[str, ...] | None) -> tuple[float, float]:
@@ -132,7 +145,8 @@ def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[st
     if covered is not None:
         buses = case.areas.loc[case.areas["area"].isin(covered), "bus"]
         added = more.iloc[len(sensors) :]
-        more = pd.concat([sensors, added[added["bus"].isin(buses)]], ignore_index=True)
+        parts = [table for table in (sensors, added[added["bus"].isin(buses)]) if len(table)]
+        more = pd.concat(parts, ignore_index=True) if parts else sensors
     tables = [monitoring.margins(case, table).set_index("area")["margin_pu"] for table in (sensors, more)]
     without, with_monitoring = (float(table[list(covered or table.index)].max()) for table in tables)
     return without, min(without, with_monitoring)

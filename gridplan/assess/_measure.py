@@ -36,7 +36,7 @@ def measure(case: OperatingCase, state: State | None = None) -> pd.DataFrame:
         areas fed [1/yr]. Steps without a solution count as failed and as outside; with any, energies and peak are missing.
     """
     state = state or _flexible.simulate(case)
-    found = _summary.series(case)
+    found = _summary.series(case, state.models)
     per_step = HOURS / len(case.profiles.time)
     names = list(found.names[:-1])
     load = found.net_mw + found.generation_mw

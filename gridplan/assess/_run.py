@@ -248,9 +248,7 @@ def _spread(
     from distributed import as_completed  # noqa: PLC0415 - loaded where it is used
 
     place = client.scatter(shared, broadcast=True, hash=False)
-    waiting = {
-        client.submit(function, place, item, pure=False, retries=2, priority=-number): item for number, item in enumerate(items)
-    }
+    waiting = {client.submit(function, place, item, pure=False, priority=-number): item for number, item in enumerate(items)}
     for future in as_completed(waiting, loop=client.loop):
         yield waiting[future], future.result()
 
@@ -266,7 +264,7 @@ def _client(execution: Execution, count: int) -> Iterator[Client]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(execution.workers or cores, count)
     with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client

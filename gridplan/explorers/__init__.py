@@ -5,6 +5,7 @@ a report can show its outputs for fixed values and a test can call it without a 
 """
 
 from gridplan.explorers._architecture import architecture, projects
+from gridplan.explorers._applications import applications
 from gridplan.explorers._network import adoption, hosting_capacity, series, today
 from gridplan.explorers._reliability import restoration
 from gridplan.explorers._roadmap import budget, weights
@@ -24,3 +25,4 @@ __all__ = [
     "today",
     "weights",
 ]
+__all__ = ["Explorer", "adoption", "applications", "choice", "hosting_capacity", "restoration", "series", "slider", "today"]

@@ -80,7 +80,7 @@ def diagram(
         margin=margin,
         legend={**still, "y": 1 + 44 / drawn.height},
         legend2={**still, "y": 1 + 20 / drawn.height},
-        meta={"print_height": min(760, drawn.height + margin["t"] + margin["b"]), "least_width": 820},
+        meta={"print_height": min(810, drawn.height + margin["t"] + margin["b"]), "least_width": 640},
     )
     classes = flows["standard_status"].value_counts()
     alt = f"{len(systems)} systems and {len(flows)} interfaces: " + ", ".join(
@@ -166,8 +166,8 @@ def _said(row: pd.Series, name: str) -> str:
     return f"<b>{theme.text(name)}</b> {theme.text(row['label'])}<br>{theme.text(row.get('duty', ''))}<br>{up}"
 
 
-def _wrapped(label: str, width: int = 15, most: int = 2) -> str:
-    lines = textwrap.wrap(label, width)
+def _wrapped(label: str, width: int = 13, most: int = 2) -> str:
+    lines = textwrap.wrap(label, width, break_on_hyphens=False)
     if len(lines) > most:
         lines = [*lines[: most - 1], lines[most - 1].rstrip(",") + " …"]
     return "<br>".join(theme.text(line) for line in lines)
@@ -289,7 +289,7 @@ def matrix(systems: pd.DataFrame, flows: pd.DataFrame, *, title: str, caption: s
         height=height,
         margin={"l": 84, "r": 8, "t": 118, "b": 8},
         legend={"y": 1 + 66 / height, "font": {"size": 11}, "entrywidth": 0},
-        meta={"print_height": height, "least_width": 760},
+        meta={"print_height": height, "least_width": 640},
     )
     alt = f"{len(names)} systems; {len(both)} of {len(names) * (len(names) - 1)} directed pairs exchange data."
     return Figure(figure, "system-matrix", title, caption, alt, flows[REGISTER])
@@ -436,7 +436,10 @@ def interoperability(states: Mapping[str, pd.DataFrame], *, title: str, caption:
     figure = go.Figure()
     for name, colour in zip(states, (theme.FAINT, theme.SEQUENCE[2], theme.ACCENT), strict=False):
         own = states[name]
-        words = [f"{level}<br>{theme.text(label)}" for level, label in zip(own["level"], own["label"], strict=True)]
+        words = [
+            f"{level}<br>{theme.text(label).replace(' ', '<br>')}"
+            for level, label in zip(own["level"], own["label"], strict=True)
+        ]
         figure.add_trace(
             go.Bar(
                 x=words,

@@ -81,12 +81,12 @@ def heat(levels: pd.DataFrame, domains: pd.DataFrame, scale: pd.DataFrame, *, ti
     _brackets(figure, table, domains)
     height = 130 + 30 * len(names)
     figure.update_layout(
-        xaxis={"side": "top", "ticks": "", "showgrid": False, "tickangle": 0},
+        xaxis={"side": "top", "ticks": "", "showgrid": False, "tickangle": 0, "tickfont": {"size": 11}},
         yaxis={"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed", "showgrid": False, "ticks": ""},
         height=height,
-        margin={"l": 180, "r": 190, "t": 104, "b": 8},
+        margin={"l": 170, "r": 172, "t": 104, "b": 8},
         legend={"y": 1 + 48 / (height - 112), "entrywidth": 0, "x": -0.2, "itemclick": False, "itemdoubleclick": False},
-        meta={"print_height": 110 + 24 * len(names)},
+        meta={"print_height": 110 + 24 * len(names), "least_width": 640},
     )
     alt = "; ".join(f"{row.label}: level {row.level}, target {row.target_level}" for row in table.itertuples()) + "."
     return Figure(figure, "capability-heat-map", title, caption, alt, table.drop(columns="rank"))
@@ -109,7 +109,7 @@ def _brackets(figure: go.Figure, table: pd.DataFrame, domains: pd.DataFrame) -> 
         edge = {"color": theme.FAINT, "width": 2}
         figure.add_shape(type="line", xref="paper", x0=1.012, x1=1.012, y0=low, y1=high, line=edge)
         text = "<br>".join(textwrap.wrap(theme.text(labels[domain]), 26))
-        style = {"xanchor": "left", "align": "left", "font": {"size": 12, "color": theme.MUTED}}
+        style = {"xanchor": "left", "align": "left", "font": {"size": 11, "color": theme.MUTED}}
         figure.add_annotation(xref="paper", x=1.02, y=(low + high) / 2, text=text, showarrow=False, **style)
 
 
@@ -202,6 +202,7 @@ def by_kind(found: pd.DataFrame, labels: Mapping[str, str], *, title: str, capti
         yaxis={"showgrid": False, "ticks": ""},
         uniformtext={"minsize": 10, "mode": "hide"},
         legend={"traceorder": "normal"},
+        meta={"print_height": 130 + 23 * len(names)},
     )
     total = own["kind"].value_counts()
     alt = "Gaps by kind: " + ", ".join(f"{kind} {n}" for kind, n in total.items()) + "."

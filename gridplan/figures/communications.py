@@ -331,7 +331,7 @@ def performance(states: Mapping[str, pd.DataFrame], labels: Mapping[str, str], *
             own = table[table["state"] == name]
             marker = {"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2, "color": colour}}
             _dots(figure, column, own, got, marker, name)
-        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=1, tickangle=0, tickfont={"size": 11})
+        figure.update_xaxes(type="log", showgrid=True, row=1, col=column, dtick=3 - column, tickangle=0, tickfont={"size": 11})
     figure.update_annotations(font_size=13)
     figure.update_yaxes(categoryorder="array", categoryarray=[theme.text(n) for n in needs], showgrid=True, ticks="")
     figure.update_layout(
@@ -470,13 +470,13 @@ def classes(met: pd.DataFrame, media: pd.DataFrame, *, title: str, caption: str 
             **cells,
         )
     )
-    height = 190 + 27 * len(names)
+    height = 210 + 26 * len(names)
     figure.update_layout(
-        xaxis={"side": "top", "tickangle": -35, "ticks": "", "showgrid": False},
+        xaxis={"side": "top", "tickangle": -90, "ticks": "", "showgrid": False},
         yaxis={"autorange": "reversed", "ticks": "", "showgrid": False},
         height=height,
-        margin={"t": 150, "r": 60, "b": 8},
-        meta={"print_height": height - 40},
+        margin={"t": 190, "r": 8, "b": 8},
+        meta={"print_height": height - 40, "least_width": 640},
     )
     best = met[met["verdict"] == "met"]["medium"].value_counts()
     alt = "Classes met: " + ", ".join(f"{labels.get(name, name)} {n}" for name, n in best.items()) + "."

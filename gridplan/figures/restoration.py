@@ -113,15 +113,14 @@ def capacity(ties: pd.DataFrame, states: pd.DataFrame) -> Text:
     full = float((ties["tried"] * ties["full_percent"]).sum() / tried)
     worst = ties.loc[ties["full_percent"].idxmin()]
     if full >= 99.995:
-        return prose(
-            "All {count} ties carry everything that is asked of them, in every fault and loading state.", count=len(ties)
-        )
+        words = "The only tie carries" if len(ties) == 1 else f"All {len(ties)} ties carry"
+        return prose("{words} everything that is asked, in every fault and loading state.", words=words)
     return prose(
-        "Capacity binds in {bound:.1f} % of the transfers asked of the {count} ties ({states}). Most often bound is {name}, "
+        "Capacity binds in {bound:.1f} % of the transfers asked of {count} ({states}). Most often bound is {name}, "
         "which carries {full:.1f} % of its transfers in full; {limit} at {element} ends the others.",
         states=", ".join(f"{row.bound_percent:.1f} % in the state '{row.state}'" for row in states.itertuples()),
         bound=100 - full,
-        count=len(ties),
+        count="the only tie" if len(ties) == 1 else f"the {len(ties)} ties",
         name=worst["name"],
         full=worst["full_percent"],
         limit=worst["limit"],

@@ -6,7 +6,7 @@ tables after some projects, :func:`states` as is, interim and target, :func:`cha
 devices by year.
 """
 
-from gridplan.gaps._check import NEEDED, check
+from gridplan.gaps._check import NEEDED, check, given
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
 from gridplan.gaps._overview import Overview, given, overview

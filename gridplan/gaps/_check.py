@@ -28,6 +28,11 @@ NEEDED = [
 ]
 
 
+def given(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether a study has all the IT/OT tables."""
+    return all(name in tables for name in NEEDED)
+
+
 def check(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Check the IT/OT tables of a study with each other.
 

@@ -184,22 +184,15 @@ def _send(
     sign = -1.0 if batch.connection.kind == "generation" else 1.0
     place = model.meters.bus[plants.bus]
     rows = np.arange(len(place), dtype=np.int64) + len(batch.base)
-    demand = known._replace(**_added(known, "p", (place, rows, sign / model.base_mva)))
+    demand = _model.added(known, "p", (place, rows, sign / model.base_mva))
     parts = [batch.base[:, steps], p_mw]
     if q_mvar is not None:
-        demand = demand._replace(**_added(known, "q", (place, rows + len(place), 1.0 / model.base_mva)))
+        demand = _model.added(demand, "q", (place, rows + len(place), 1.0 / model.base_mva))
         parts.append(q_mvar)
     extended = replace(model, demand=demand)
     readings = _run._solve(extended, np.ascontiguousarray(np.vstack(parts)), batch.options)
     _run._blank(extended, readings)
     return readings, readings.method == _kernel.FAILED
-
-
-def _added(demand: _kernel.Demand, power: str, extra: tuple[np.ndarray, np.ndarray, float]) -> dict[str, np.ndarray]:
-    """Entries of one power (p or q) with further ones: at which position, following which shape, of which size."""
-    place, shape, size = extra
-    fields = {"bus": place, "shape": shape, "size": np.full(len(place), size)}
-    return {f"{power}_{name}": np.concatenate([getattr(demand, f"{power}_{name}"), new]) for name, new in fields.items()}
 
 
 def _settle(

@@ -109,7 +109,7 @@ def uncertainties(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
     """
     chosen = given.projects[given.projects["project"].isin(found.schedule["project"])]
     classes = chosen["cost_class"].fillna(5).astype(int) if "cost_class" in chosen else 5
-    streams = [name for name in given.benefits["stream"].unique() if name not in valuation.TRANSFERS]
+    streams = list(plan(given, found).benefits["stream"].unique())
     return robustness.uncertainties(
         chosen.assign(cost_class=classes),
         streams,

@@ -121,6 +121,15 @@ def redriven(model: Model, net: pandapowerNet, profiles: Profiles | None) -> Mod
     return replace(model, demand=demand, driven=driven)
 
 
+def added(demand: Demand, power: str, extra: tuple[np.ndarray, np.ndarray, np.ndarray | float]) -> Demand:
+    """Demand with further entries of one power (p or q): at which position, following which shape, of which size [pu]."""
+    place, shape, size = extra
+    fields = {"bus": place, "shape": shape, "size": np.broadcast_to(size, len(place))}
+    old = {name: getattr(demand, f"{power}_{name}") for name in fields}
+    joined = {f"{power}_{name}": np.concatenate([old[name], new.astype(old[name].dtype)]) for name, new in fields.items()}
+    return demand._replace(**joined)
+
+
 def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
     """Let pandapower build its matrix for a copy whose driven elements have no power, without solving anything.
 

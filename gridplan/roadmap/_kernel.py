@@ -164,7 +164,7 @@ def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple,
     best = decode(now, many, first, amount, space)
     held = worth(best, space, goal)
     top = held
-    warm = 0.003 * abs(held) + 1e-9
+    warm = 0.01 * abs(held) + 1e-9
     for n in range(tries):
         trial, length = neighbour(now, many, random)
         starts = decode(trial, length, first, amount, space)

@@ -20,6 +20,7 @@ from gridplan.roadmap._solver import Run, run
 
 Floors = tuple[tuple[Weights, float], ...]
 ROUNDS = 12  # of the search for the highest ratio
+SEARCH = 0.2  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def _search(model: Model, weight: Weights, known: list[np.ndarray]) -> list[np.n
     packed = pack(model, weight)
     order = _greedy.enablers(packed)
     rest = [unit for unit in _greedy.useful(model, weight) if unit not in order]
-    size = max(len(model.names) * len(model.blocks), 1)
-    tries = min(int(np.clip(6e7 / (size * model.horizon + 200), 500, 40_000)), 500 * (len(order) + len(rest)))
+    cells = sum(block.benefit.size for block in model.blocks)
+    tries = int(min(SEARCH * model.choices.time_limit_s / (1e-8 * cells + 5e-6), 1500 * (len(order) + len(rest)))) + 1
     better, _ = packed.improve(order, rest, tries) if order or rest else (packed.place([]), 0.0)
     idle = np.full(len(model.names), NEVER)
     return [plan for plan in [idle, *known, better] if not _plan.broken(model, plan)]

@@ -10,7 +10,7 @@ from gridplan.applications.voltvar._apply import apply, options, score
 from gridplan.applications.voltvar._inverters import Inverters, inverters
 from gridplan.applications.voltvar._models import load_models, with_load_models
 from gridplan.applications.voltvar._optimise import Schedule, optimise, regulate, schedules
-from gridplan.applications.voltvar._settings import Settings, defaults
+from gridplan.applications.voltvar._settings import Settings, defaults, published
 from gridplan.applications.voltvar._summary import operations, summary
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "operations",
     "optimise",
     "options",
+    "published",
     "regulate",
     "schedules",
     "score",

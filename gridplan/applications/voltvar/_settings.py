@@ -33,6 +33,18 @@ def defaults() -> pd.DataFrame:
     return _table().copy()
 
 
+def published() -> pd.DataFrame:
+    """Return published CVR factors.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``name``, ``cvr_low``, ``cvr_high`` [% of energy for 1 % of voltage], ``source``, ``evidence``, ``note``.
+    """
+    with resources.files("gridplan.applications.voltvar").joinpath("published.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
 def default(parameter: str) -> float:
     """Value of one default setting."""
     return float(_table().set_index("parameter").at[parameter, "value"])

@@ -1,0 +1,85 @@
+"""Speed of the metrics table: the bundled study as one process tree, and a fleet of SimBench networks on a Dask cluster.
+
+Run with ``python benchmarks/metrics.py bundled`` or ``python benchmarks/metrics.py fleet [networks]`` from the root of the
+repository, on a machine with nothing else to do. Parallel efficiency is the time of one worker over twice the time of two.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from distributed import LocalCluster
+
+from gridplan import assess, network, study
+from gridplan.network.starter import new_study
+
+CODES = ("1-LV-rural1--0-sw", "1-LV-rural2--0-sw", "1-LV-semiurb4--0-sw", "1-LV-urban6--0-sw")
+VOLTAGE = assess.Settings({"voltage": ("smart_inverters",)}, every=1)
+
+
+def bundled() -> None:
+    """Whole process, three scenarios, base year and every fifth year to 2040, hourly, nothing kept from earlier."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "metrics.csv"
+        command = ["gridplan", "metrics", "--study", "data/oberrhein", "--out", str(out), "--fresh", "--workers", "2"]
+        start = time.perf_counter()
+        subprocess.run(command, check=True)
+        print(f"{len(pd.read_csv(out))} rows in {time.perf_counter() - start:.0f} s, target 60 s")
+
+
+def fleet(count: int = 200) -> None:
+    """One study a network, one day of quarter-hours; the loads of each are scaled otherwise, so that no two are the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [_written(Path(folder) / f"network-{number:03d}", number) for number in range(count)]
+        spent, found = {}, {}
+        for workers in (1, 2):
+            with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+                where = assess.Execution(cluster.scheduler_address)
+                assess.fleet(paths[: 2 * workers], settings=VOLTAGE, execution=where)  # loads modules and compiled code
+                start = time.perf_counter()
+                found[workers] = assess.fleet(paths, settings=VOLTAGE, execution=where)
+                spent[workers] = time.perf_counter() - start
+        print(f"{count} networks: {spent[1]:.0f} s with one worker, {spent[2]:.0f} s with two")
+        print(f"parallel efficiency {spent[1] / spent[2] / 2:.0%}, target 80 %")
+        pd.testing.assert_frame_equal(found[1], found[2], check_exact=True)
+        pd.testing.assert_frame_equal(_with_a_kill(paths), found[2], check_exact=True)
+        print("a worker killed in the middle changes nothing")
+
+
+def _with_a_kill(paths: list[Path]) -> pd.DataFrame:
+    done_once = threading.Event()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
+
+        def kill(done: int, count: int) -> None:
+            if done >= count // 2 and not done_once.is_set():
+                done_once.set()
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        return assess.fleet(paths, settings=VOLTAGE, execution=assess.Execution(cluster.scheduler_address, on_task=kill))
+
+
+def _written(folder: Path, number: int) -> Path:
+    """Study of a SimBench network on one day, its loads scaled by the number."""
+    new_study(folder, f"simbench:{CODES[number % len(CODES)]}")
+    net = network.load(study.read_study(folder))
+    time_ = pd.date_range("2025-06-01", periods=96, freq="15min")
+    hour = np.arange(96) / 4
+    sun = np.clip(np.sin((hour - 6) / 12 * np.pi), 0, None)
+    shapes = pd.DataFrame({"time": time_, "house_p": (0.3 + 0.3 * sun) * (1 + number / 1000), "sun_p": sun})
+    shapes.to_csv(folder / "profiles.csv", index=False)
+    rows = [("load", n, "house") for n in net.load.index] + [("sgen", n, "sun") for n in net.sgen.index]
+    pd.DataFrame(rows, columns=["element", "element_id", "profile"]).to_csv(folder / "assignments.csv", index=False)
+    customers = pd.DataFrame({"bus": net.load["bus"].unique(), "customer_class": "residential", "customers": 1})
+    customers.to_csv(folder / "customers.csv", index=False)
+    return folder
+
+
+if __name__ == "__main__":
+    {"bundled": bundled, "fleet": lambda: fleet(*map(int, sys.argv[2:]))}[sys.argv[1]]()

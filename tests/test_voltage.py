@@ -1,0 +1,82 @@
+"""The voltage group: combinations, their objective, and what monitoring is worth."""
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from gridplan import errors, network
+from gridplan.applications import OperatingCase, reconfiguration, voltage, voltvar
+from gridplan.powerflow import Limits, Profiles
+
+
+@pytest.fixture(scope="module")
+def case():
+    """MV Oberrhein over a day with more sun than load at noon; its loads draw less at a lower voltage."""
+    net = network.open("pandapower:mv_oberrhein")
+    time = pd.date_range("2025-06-01", periods=24, freq="h", name="time")
+    sun = [max(0.0, 1.3 - abs(hour - 12) / 4) for hour in range(24)]
+    shapes = pd.DataFrame({"sun": sun, "load": [0.3 + 0.02 * hour for hour in range(24)]}, index=time)
+    rows = [("load", n, "load", "load") for n in net.load.index] + [("sgen", n, "sun", "sun") for n in net.sgen.index]
+    elements = pd.DataFrame(rows, columns=["element", "element_id", "shape_p", "shape_q"])
+    net.load["const_z_p_percent"], net.load["const_i_p_percent"] = 40.0, 30.0
+    return OperatingCase(net, Profiles(time, shapes, elements), network.areas(net), Limits(0.95, 1.05))
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return voltage.Settings(0.012, 0.004, switching=reconfiguration.Settings(rounds=2))
+
+
+@pytest.fixture(scope="module")
+def found(case, settings):
+    return voltage.evaluate(case, settings)
+
+
+def test_every_combination_is_there_and_nothing_in_service_is_the_case_itself(case, found):
+    assert len(found) == 16
+    assert found["none"].case is case
+
+
+def test_more_in_service_is_never_worse(found):
+    known = {}
+    for small, large in itertools.permutations(found, 2):
+        members = [set() if name == "none" else set(name.split("+")) for name in (small, large)]
+        if members[0] < members[1] and len(members[1] - members[0]) == 1:
+            objective = "energy" if "voltvar" in members[1] else "losses"
+            case = found[small].case
+            if (id(case), objective) not in known:
+                known[id(case), objective] = voltvar.score(case, voltvar.Settings(objective=objective))
+            assert found[large].score <= known[id(case), objective]
+
+
+def test_an_option_alone_is_that_of_the_set(case, settings, found):
+    name = "monitoring+voltvar+smart_inverters"
+    alone = voltage.evaluate(case, settings, [name])[name]
+    assert alone.score == found[name].score
+    assert alone.members == found[name].members
+
+
+def test_monitoring_is_worth_the_margin_that_volt_var_optimisation_gives_up(case, found):
+    without = voltvar.optimise(case, voltvar.Settings(margin_pu=0.012))
+    nearer = voltvar.optimise(case, voltvar.Settings(margin_pu=0.004))
+    for name, schedule in (("voltvar", without), ("monitoring+voltvar", nearer)):
+        own = found[name].case.schedule["trafo.tap_pos"]
+        assert voltvar.score(found[name].case, voltvar.Settings()) == pytest.approx(
+            voltvar.score(schedule.case, voltvar.Settings())
+        )
+        assert (own.to_numpy() == schedule.case.schedule["trafo.tap_pos"].to_numpy()).all()
+    assert found["monitoring"].case is found["none"].case
+    assert found["monitoring+voltvar"].score < found["voltvar"].score
+
+
+def test_margins_share_what_is_solved_and_differ_in_nothing_else(case):
+    with pytest.raises(errors.ParameterError, match="margin_pu"):
+        voltvar.schedules(case, [voltvar.Settings(), voltvar.Settings(objective="losses")])
+
+
+def test_errors_name_what_is_wrong(case):
+    with pytest.raises(errors.ParameterError, match="voltvar"):
+        voltage.evaluate(case, options=["voltvars"])
+    with pytest.raises(errors.ParameterError, match="without monitoring"):
+        voltage.Settings(0.01, 0.02)
