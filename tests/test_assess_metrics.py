@@ -208,7 +208,7 @@ def test_a_damaged_result_is_made_again(study, net, tmp_path):
 def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net, table):
     from distributed import LocalCluster
 
-    killed = threading.Event()
+    killed, few = threading.Event(), {group: SMALL[group] for group in ("restoration", "flexibility")}
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
 
         def kill(done: int, count: int) -> None:
@@ -220,11 +220,12 @@ def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net, tabl
             study,
             net,
             **PLACE,
-            settings=assess.Settings(SMALL),
+            settings=assess.Settings(few),
             execution=assess.Execution(cluster.scheduler_address, on_task=kill),
         )
     assert killed.is_set()
-    pd.testing.assert_frame_equal(made, table, check_exact=True)
+    same = table[table["group"].isin(few)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(made, same, check_exact=True)
 
 
 def test_a_fleet_is_the_tables_of_its_studies(tiny):

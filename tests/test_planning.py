@@ -237,8 +237,8 @@ def test_the_best_plan_of_a_scenario_has_no_regret_in_it(case):
     table = planning.regret(case, plans).table.set_index(["plan", "future"])["regret"]
     assert table["best for low", "low"] == pytest.approx(0.0, abs=1e-6)
     assert table["best for high", "high"] == pytest.approx(0.0, abs=1e-6)
-    sure = planning.decisions(plans, now=FIRST)
-    assert set(sure["project"]) <= set(PROJECTS["project"])
+    sure = planning.decisions(case, plans, now=FIRST)
+    assert set(sure["project"]) <= set(PROJECTS["label"])
 
 
 def test_a_scenario_without_metrics_is_refused(case):

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from gridplan.figures import theme
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
+from gridplan.figures.roadmap import short
 from gridplan.figures.sentences import listed
 
 STATUS = {"optimal": "proved best", "time limit": "best found in the time allowed", "infeasible": "no roadmap keeps every rule"}
@@ -22,6 +23,11 @@ LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bot
 
 def _label(name: str, labels: Mapping[str, str] | None) -> str:
     return str((labels or {}).get(name, name))
+
+
+def short_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return names that fit beside the axis of a figure."""
+    return {key: short(name) for key, name in labels.items()}
 
 
 def cards(found: Any, worth: Mapping[str, float], *, currency: str = "EUR") -> Cards:
@@ -46,13 +52,16 @@ def cards(found: Any, worth: Mapping[str, float], *, currency: str = "EUR") -> C
         Card("Capital cost", found.money["capex_keur"].sum(), f"k{currency}", "with replacements, not discounted", digits=0),
         Card("Net present value", worth["npv_keur"], f"k{currency}", "simulated benefits less all costs", pays, 0),
         Card("Declared benefits", worth["declared_keur"], f"k{currency}", "present value, in no other figure", digits=0),
-        Card("Gap", found.gap_percent, "%", f"{STATUS[found.status]}, after {number(found.seconds, 0)} s", _gap(found), 2),
+        _gap(found),
     ]
     return Cards([*made, *_kpi_card(found.kpis, "saidi_min", "SAIDI", "min/yr"), *_target_card(found.kpis)])
 
 
-def _gap(found: Any) -> str:
-    return "good" if found.status == "optimal" else "warn"
+def _gap(found: Any) -> Card:
+    note = f"{STATUS[found.status]}, after {number(found.seconds, 0)} s"
+    if not np.isfinite(found.gap_percent):
+        return Card("Gap", "not known", note=f"no bound was found; {note}", status="warn")
+    return Card("Gap", found.gap_percent, "%", note, "good" if found.status == "optimal" else "warn", 2)
 
 
 def _kpi_card(kpis: pd.DataFrame, name: str, label: str, unit: str) -> list[Card]:
@@ -163,7 +172,8 @@ def routes_table(routes: pd.DataFrame, closeness: pd.DataFrame, *, labels: Mappi
     pays = int((shown["bcr"] >= 1).sum())
     title = f"{pays} of {len(shown)} projects bring more in money than they cost, each by its share of what it enables"
     caption = "Ranks by weighted score, by closeness to the best (TOPSIS) and by benefit over cost; from the same values."
-    digits = {"score_points": 1, "closeness": 2, "benefit_keur": 0, "cost_keur": 0, "bcr": 2}
+    shown = shown.rename(columns={"benefit_keur": "pv_benefits_keur", "cost_keur": "pv_cost_keur"})
+    digits = {"score_points": 1, "closeness": 2, "pv_benefits_keur": 0, "pv_cost_keur": 0, "bcr": 2}
     return Table(shown, "routes", title, caption, digits, rows)
 
 
@@ -340,7 +350,7 @@ def money(flows: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EU
     counted = own[own["kind"] != "declared"].groupby("year")["value_keur"].sum()
     net = go.Scatter(x=counted.index, y=counted, mode="lines+markers", name="net, without declared", line={"color": theme.INK, "width": 2})
     figure.add_trace(net.update(hovertemplate="%{x}: %{y:,.0f}<extra>net</extra>"))
-    figure.update_layout(barmode="relative", legend=LEGEND, margin={"t": 128}, height=500)
+    figure.update_layout(barmode="relative", legend=LEGEND, margin={"t": 100}, height=480)
     figure.update_xaxes(title_text="Year", dtick=1)
     figure.update_yaxes(title_text=f"Benefits and costs [k{currency}/yr]", separatethousands=True, zeroline=True)
     title, alt = _money_words(own, currency)

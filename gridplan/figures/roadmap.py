@@ -59,7 +59,7 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
             hoverinfo="skip",
             opacity=0.5,
         )
-    figure.update_yaxes(tickvals=list(place.values()), ticktext=[_short(label, 46) for label in rows["label"]], showgrid=False)
+    figure.update_yaxes(tickvals=list(place.values()), ticktext=[theme.text(short(label, 46)) for label in rows["label"]], showgrid=False)
     figure.update_yaxes(range=[-len(rows) + 0.4, 0.6], ticks="")
     first = int(rows["start_year"].min()) if len(rows) else last_year
     figure.update_xaxes(range=[first - 0.1, last_year + 1.1], dtick=1, tickformat="d", tickangle=0, showgrid=True, side="top")
@@ -76,12 +76,18 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
     )
 
 
-def _short(label: str, most: int) -> str:
-    """Return a label that fits beside an axis; its end often says where, so the middle is left out."""
+def short(label: str, most: int = 36) -> str:
+    """Return a name that fits beside an axis; its end often says where, so the middle is left out.
+
+    Examples
+    --------
+    >>> short("Remote-controlled switches, indicators and sensors in S2-F2")
+    'Remote-controlled … sensors in S2-F2'
+    """
     if len(label) <= most:
-        return theme.text(label)
-    end = label[-(most // 3) :].split(" ", 1)[-1]
-    return theme.text(label[: most - len(end) - 3].rsplit(" ", 1)[0].rstrip(",:") + " … " + end)
+        return label
+    end = label[-(most // 2) :].split(" ", 1)[-1]
+    return label[: most - len(end) - 3].rsplit(" ", 1)[0].rstrip(",:") + " … " + end
 
 
 def _arrows(rows: pd.DataFrame, dependencies: pd.DataFrame, place: dict[str, int]) -> dict[str, tuple[list, list]]:
@@ -151,14 +157,14 @@ def kpis(table: pd.DataFrame) -> Figure:
         band.
     """
     names = list(table["kpi"].unique())
-    figure = make_subplots(rows=len(names), cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    figure = make_subplots(rows=len(names), cols=1, shared_xaxes=True, vertical_spacing=0.07)
     for number, name in enumerate(names, 1):
         for trace in _path(table[table["kpi"] == name], first=number == 1):
             figure.add_trace(trace, row=number, col=1)
         title = tables.label(name) if name in tables.columns()["column"].to_numpy() else name
         figure.update_yaxes(title=theme.text(title), rangemode="tozero", nticks=5, row=number, col=1)
     figure.update_xaxes(dtick=1, tickformat="d", tickangle=0)
-    figure.update_layout(height=130 + 230 * max(len(names), 1))
+    figure.update_layout(height=150 + 200 * max(len(names), 1), margin={"t": 92}, legend={"y": 1.01})
     aims = table[table["target"].notna()]
     kept = int(aims["met"].fillna(False).astype(bool).sum())
     title = f"{kept} of {len(aims)} targets are met" if len(aims) else "What the roadmap moves"
@@ -190,7 +196,7 @@ def _path(part: pd.DataFrame, *, first: bool) -> list[go.Scatter]:
 
 
 def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]") -> Figure:
-    """Draw what the best roadmap is worth against the budget, with the gap to the bound.
+    """Draw what the best roadmap is worth against the budget, with the bound, and the budgets with which there is none.
 
     Parameters
     ----------
@@ -199,33 +205,41 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     quantity
         What the value is, with its unit.
     """
+    done = table.dropna(subset=["value"]).sort_values("budget_keur")
     figure = go.Figure()
-    green, grey = {"color": theme.ACCENT, "width": 2.5}, {"color": theme.FAINT, "width": 1.2, "dash": "dot"}
-    figure.add_scatter(
-        x=table["budget_keur"], y=table["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip"
-    )
-    figure.add_scatter(
-        x=table["budget_keur"],
-        y=table["value"],
-        mode="lines+markers+text",
-        line=green,
-        marker={"size": 8},
-        text=[f"{share:.0%}" for share in table["budget_share"]],
-        textposition="bottom right",
-        name="best roadmap found",
-        hovertemplate="%{x:,.0f} kEUR: %{y:,.0f}<extra></extra>",
-    )
+    grey = {"color": theme.FAINT, "width": 1.2, "dash": "dot"}
+    figure.add_scatter(x=done["budget_keur"], y=done["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip")
+    best = go.Scatter(x=done["budget_keur"], y=done["value"], mode="lines+markers+text", name="best roadmap found")
+    best.update(text=[f"{share:.0%}".replace("%", " %") for share in done["budget_share"]], textposition="top center", cliponaxis=False)
+    best.update(line={"color": theme.ACCENT, "width": 2.5}, marker={"size": 9})
+    figure.add_trace(best.update(hovertemplate="%{x:,.0f} kEUR: %{y:,.0f}<extra></extra>"))
+    for row in table[table["value"].isna()].itertuples():
+        words = f"{row.budget_share:.0%}: none".replace("%", " %")
+        figure.add_vline(x=row.budget_keur, line={"color": theme.BAD, "width": 1.2, "dash": "dash"}, annotation_text=words)
+    figure.update_annotations(font={"size": 11, "color": theme.BAD})
     figure.update_xaxes(title="capital budgets of all years [kEUR]", tickformat=",.0f", rangemode="tozero")
     figure.update_yaxes(title=theme.text(quantity), tickformat=",.0f")
-    done = table.dropna(subset=["value"])
-    title = "No budget lets a roadmap be made"
-    if len(done):
-        best = done.loc[done["value"].idxmax()]
-        title = f"The most is reached with {best['budget_share']:.0%} of the budgets"
+    figure.update_layout(margin={"t": 100}, legend={"y": 1.04})
+    title = _frontier_title(done, table[table["value"].isna()], quantity.partition(" [")[2].removesuffix("]"))
     caption = (
-        "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound."
+        "Value of the best roadmap when every capital budget is multiplied by the share at the point; dotted the proved bound; "
+        "red: with this budget no roadmap keeps every rule and target."
     )
     return Figure(figure, "roadmap-frontier", title, caption, title, table)
+
+
+def _frontier_title(done: pd.DataFrame, none: pd.DataFrame, unit: str) -> str:
+    if done.empty:
+        return "No budget lets a roadmap be made"
+    first, last = done.iloc[0], done.iloc[-1]
+    shares = [f"{100 * row['budget_share']:.0f}" for row in (first, last)]
+    gain = last["value"] - first["value"]
+    if len(none) and len(done) == 1:
+        return f"Only with {shares[0]} % of the budgets a roadmap keeps every rule"
+    title = f"From {shares[0]} to {shares[1]} % of the budgets the best roadmap gains {_amount(gain)} {unit}"
+    if abs(gain) <= 1e-6 * max(abs(first["value"]), 1.0):
+        title = f"From {shares[0]} to {shares[1]} % of the budgets the best roadmap stays the same"
+    return f"{title}; with less there is none" if len(none) else title
 
 
 def options(table: pd.DataFrame) -> Figure:

@@ -39,24 +39,30 @@ def in_each_future(
 
 
 def regret(given: Case, roadmaps: dict[str, roadmap.Roadmap]) -> robustness.Regret:
-    """Return what the roadmap of each scenario, and doing only what all have in common, loses in every scenario.
+    """Return what the roadmap of each scenario loses in every scenario against the best of them.
 
     Parameters
     ----------
     given
         From :func:`gridplan.planning.case`.
     roadmaps
-        From :func:`in_each_future`; an infeasible one is no plan and is left out.
+        From :func:`in_each_future`; an infeasible one is no plan and is left out; without any the tables are empty.
     """
     plans = {f"best for {name}": plan(given, found) for name, found in roadmaps.items() if found.status != "infeasible"}
     first = next(iter(roadmaps.values())).choices.first_year
+    if not plans:
+        lost = pd.DataFrame(columns=["plan", "future", "result", "best", "regret"])
+        return robustness.Regret(lost, pd.DataFrame(columns=["plan", "regret_max", "worst_future", "result_mean", "result_worst"]))
     return robustness.regret(robustness.across(plans, terms(given, first)))
 
 
-def decisions(roadmaps: dict[str, roadmap.Roadmap], *, now: int) -> pd.DataFrame:
-    """Return which projects are the same in every future, see :func:`gridplan.robustness.decisions`."""
+def decisions(given: Case, roadmaps: dict[str, roadmap.Roadmap], *, now: int) -> pd.DataFrame:
+    """Return which projects are the same in every future, see :func:`gridplan.robustness.decisions`; projects by their names."""
     feasible = {name: found.schedule for name, found in roadmaps.items() if found.status != "infeasible"}
-    return robustness.decisions(feasible, now=now)
+    if not feasible:
+        return pd.DataFrame(columns=["project", "futures", "of_futures", "first_year", "last_year", "decision", "in_futures"])
+    table = robustness.decisions(feasible, now=now)
+    return table.assign(project=[given.labels.get(name, name) for name in table["project"]])
 
 
 def tornado(own: robustness.Plan, at: robustness.Terms, uncertain: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -110,12 +112,20 @@ def uncertainties(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
     chosen = given.projects[given.projects["project"].isin(found.schedule["project"])]
     classes = chosen["cost_class"].fillna(5).astype(int) if "cost_class" in chosen else 5
     streams = list(plan(given, found).benefits["stream"].unique())
-    return robustness.uncertainties(
+    table = robustness.uncertainties(
         chosen.assign(cost_class=classes),
         streams,
         interruption=[name for name in streams if name == "interruption_cost"],
         kpis=[name for name in ("saidi_min", "saifi", "maifi_e", "ens_mwh") if name in given.contributions],
     )
+    return table.assign(uncertainty=[_named(row, given.labels) for row in table.itertuples()])
+
+
+def _named(row, labels: Mapping[str, str]) -> str:
+    """Return what is uncertain as a reader knows it; rows of one name stay one variable."""
+    if row.kind in ("capex", "opex", "delay"):
+        return f"{row.uncertainty.removesuffix(row.item)}{labels.get(row.item, row.item)} ({row.item})"
+    return row.uncertainty.replace("_", " ")
 
 
 def robust_targets(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:

@@ -133,8 +133,10 @@ def rows_of(rates: pd.DataFrame, index: pd.Index, kinds: list[pd.Series]) -> pd.
         at = general.index.get_indexer(keys.to_numpy(object))
         place = np.where(at >= 0, at, place)
     found = general.reset_index().reindex(place).set_index(index)
-    for element in index.intersection(own.index):
-        found.loc[element, own.columns.intersection(found.columns)] = own.loc[element]
+    at = own.index.get_indexer(index)  # an element may stand in `index` several times
+    rows = np.flatnonzero(at >= 0)
+    for name in own.columns.intersection(found.columns) if len(rows) else []:
+        found.iloc[rows, found.columns.get_loc(name)] = own[name].to_numpy()[at[rows]]
     return found
 
 

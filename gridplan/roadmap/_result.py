@@ -32,7 +32,7 @@ class Roadmap:
     choices
         With which it was solved.
     status
-        ``optimal`` (proved within the gap asked for), ``time limit`` or ``infeasible``.
+        ``optimal`` (proved within the gap asked for), ``time limit`` (without a value: nothing was found) or ``infeasible``.
     value, bound, gap_percent
         Value of the objective, value that no roadmap exceeds, and their distance [% of the value]. With a secondary objective
         the value may be below the best by the tolerance.
@@ -84,6 +84,8 @@ class Roadmap:
 
     def summary(self) -> str:
         """Return the answer in one or two sentences."""
+        if np.isnan(self.value) and self.status == "time limit":
+            return "No roadmap was found in the time allowed, though one exists: give the search more time."
         if self.status == "infeasible":
             return "No roadmap keeps every rule. The smallest relaxation: " + "; ".join(self.relaxations["reading"]) + "."
         proof = "proved best" if self.gap_percent < 1e-4 else f"at most {self.gap_percent:.2g} % below the best"
@@ -125,7 +127,7 @@ def no_answer(given: Portfolio, model: Model, relaxations: pd.DataFrame, *, seco
     none = [np.zeros(model.horizon, int) for _ in model.blocks]
     return Roadmap(
         choices=model.choices,
-        status="infeasible",
+        status="infeasible" if len(relaxations) else "time limit",
         value=np.nan,
         bound=np.nan,
         gap_percent=np.nan,

@@ -65,7 +65,7 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     weight = weights(model, choices.objective)
     greedy = _greedy.plans(model, weight)
     known = _search(model, weight, list(greedy.values()))
-    clock = Clock(begin + choices.time_limit_s)
+    clock = Clock(time.monotonic() + choices.time_limit_s)  # of the solver: code may have been compiled before it
     found = _ratio(model, weight, known, clock) if choices.per_cost else _best(model, weight, known, clock)
     if found is None:
         return no_answer(given, model, relaxation(given, choices), seconds=time.monotonic() - begin)
