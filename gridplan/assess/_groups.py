@@ -21,7 +21,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-_SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
+SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +238,7 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
         key = tuple(id(found[year][option].case) for year in years)
         if key not in plans:
             cases = {year: found[year][option].case for year in years}
-            plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=_SEARCH)
+            plans[key] = needs.reinforce(cases, next(iter(cases.values())).limits, study.table("measures"), search=SEARCH)
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)

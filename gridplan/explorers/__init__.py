@@ -4,8 +4,8 @@ The function is a model: keyword arguments in, displayable outputs (:mod:`gridpl
 a report can show its outputs for fixed values and a test can call it without a browser.
 """
 
-from gridplan.explorers._architecture import architecture, projects
 from gridplan.explorers._applications import applications
+from gridplan.explorers._architecture import architecture, projects
 from gridplan.explorers._network import adoption, hosting_capacity, series, today
 from gridplan.explorers._reliability import restoration
 from gridplan.explorers._roadmap import budget, weights

@@ -23,19 +23,6 @@ from gridplan.figures import (
     theme,
     traceability,
 )
-from gridplan.figures import (
-    applications,
-    futures,
-    hosting,
-    maps,
-    needs,
-    operation,
-    reliability,
-    restoration,
-    roadmap,
-    sentences,
-    theme,
-)
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
 

@@ -17,28 +17,25 @@ def absent(tables: Sequence[str]) -> Text:
     if not tables:
         return Text("")
     text = (
-        "**No ask is made.** The study does not hold the tables from which a roadmap is made ({names} {verb} absent): this report "
-        "shows the state of the network and what the futures ask of it, and claims no benefit."
+        "**No ask is made.** The study does not hold the tables from which a roadmap is made ({names} {verb} absent): this "
+        "report shows the state of the network and what the futures ask of it, and claims no benefit."
     )
     return prose(text.replace("{verb}", "is" if len(tables) == 1 else "are"), names=listed(list(tables), 4))
 
 
-def cards(found: Any, totals: Mapping[str, float], bill: pd.DataFrame, kpis: pd.DataFrame, *, currency: str = "EUR") -> Cards:
+def cards(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str = "EUR") -> Cards:
     """Return the ask, the cost, the benefit, what customers pay and the main KPI as key figures.
 
     Parameters
     ----------
-    found
-        From :func:`gridplan.roadmap.solve`.
-    totals
-        From :func:`gridplan.planning.present_totals`.
-    bill
-        From :func:`gridplan.planning.bills`.
-    kpis
-        From :func:`gridplan.planning.measures`.
+    proposal
+        :class:`gridplan.planning.Proposal`.
+    chances
+        From :func:`gridplan.robustness.probabilities`.
     currency
         Currency of the amounts.
     """
+    found, totals = proposal.found, proposal.totals
     if found.status == "infeasible":
         said = list(found.relaxations["reading"]) or ["no relaxation was found in the time allowed"]
         return Cards(
@@ -57,10 +54,11 @@ def cards(found: Any, totals: Mapping[str, float], bill: pd.DataFrame, kpis: pd.
             "The ask: capital", asked, currency, f"{len(found.schedule)} projects, {years}; {amount(must, currency)} mandatory"
         ),
         _money_card("Cost", totals["cost_keur"], currency, "present value, with running cost"),
-        _money_card("Simulated benefit", totals["benefit_keur"], currency, "present value, to all", pays),
+        _money_card("Simulated benefit", totals["benefit_keur"], currency, "present value, to all"),
         Card("Benefit over cost", ratio, "", "simulated benefits alone", pays, 2),
     ]
-    return Cards([*made, *_bill_cards(bill, currency), *_kpi_cards(kpis), _proof_card(found)])
+    shown = [*_bill_cards(proposal.bill, currency), *_kpi_cards(proposal.kpis), *_chance_cards(chances), _proof_card(found)]
+    return Cards([*made, *shown])
 
 
 def _money_card(label: str, keur: float, currency: str, note: str, status: str = "") -> Card:
@@ -71,11 +69,11 @@ def _money_card(label: str, keur: float, currency: str, note: str, status: str =
 
 def _bill_cards(bill: pd.DataFrame, currency: str) -> list[Card]:
     if bill.empty:
-        return [Card("Mean bill", 0, f"{currency}/yr", "nothing is added", digits=0)]
+        return [Card("Added to the mean bill", 0, f"{currency}/yr", "nothing is built", digits=0)]
     top = bill.loc[bill["per_customer"].idxmax()]
-    share = f"{number(top['change_percent'], 1)} % more, " if pd.notna(top.get("change_percent")) else ""
-    note = f"{share}at its highest in {int(top['year'])}; mean of all customers"
-    return [Card("Mean bill", float(top["per_customer"]), f"{currency}/yr", note, digits=0)]
+    share = f"{number(top['change_percent'], 1)} %; " if pd.notna(top.get("change_percent")) else ""
+    note = f"{share}at its highest, in {int(top['year'])}; mean of all customers"
+    return [Card("Added to the mean bill", float(top["per_customer"]), f"{currency}/yr", note, digits=0)]
 
 
 def _kpi_cards(kpis: pd.DataFrame) -> list[Card]:
@@ -89,6 +87,18 @@ def _kpi_cards(kpis: pd.DataFrame) -> list[Card]:
     return [Card(f"SAIDI in {row['year']}", float(row["value"]), "min/yr", note, status, 1)]
 
 
+def _chance_cards(chances: pd.DataFrame | None) -> list[Card]:
+    """How probable it is that the least certain target is met."""
+    aims = None if chances is None else chances[~chances["kpi"].isin(["npv_keur", "all"])]
+    if aims is None or aims.empty:
+        return []
+    least = aims.loc[aims["probability_percent"].idxmin()]
+    sure = float(least["probability_percent"])
+    status = "good" if sure >= 90 else "warn" if sure >= 50 else "bad"
+    note = f"of the sampled futures meet the target of {int(least['year'])}, the least certain"
+    return [Card("Certainty of the targets", sure, "%", note, status, 0)]
+
+
 def _proof_card(found: Any) -> Card:
     """How near the plan is proved to be to the best."""
     if found.status == "optimal":
@@ -100,26 +110,15 @@ def _proof_card(found: Any) -> Card:
     return Card("Proof", "best found", note=said, status="warn")
 
 
-def summary(
-    found: Any,
-    totals: Mapping[str, float],
-    bill: pd.DataFrame,
-    kpis: pd.DataFrame,
-    worth: Mapping[str, float],
-    *,
-    currency: str = "EUR",
-) -> Text:
-    """Say in three sentences what is asked for, whether it pays, and what customers pay and get.
+def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str = "EUR") -> Text:
+    """Say in a few sentences what is asked for, whether it pays, what customers pay and get, and how sure that is.
 
     Parameters
     ----------
-    found, totals, bill, kpis
+    proposal, chances, currency
         As for :func:`cards`.
-    worth
-        From :func:`gridplan.planning.break_even`.
-    currency
-        Currency of the amounts.
     """
+    found = proposal.found
     if found.status == "infeasible":
         said = "; ".join(found.relaxations["reading"].astype(str)) or "none was found in the time allowed"
         return prose(
@@ -133,7 +132,9 @@ def summary(
             first=str(found.choices.first_year),
             last=str(found.choices.last_year),
         )
-    return Text(" ".join([_ask(found, currency), _balance(found, totals, worth, currency), _gets(bill, kpis, currency)]).strip())
+    said = [_ask(found, currency), _balance(found, proposal.totals, proposal.worth, currency)]
+    said += [_gets(proposal.bill, proposal.kpis, currency), _sure(chances)]
+    return Text(" ".join(filter(None, said)))
 
 
 def _ask(found: Any, currency: str) -> str:
@@ -171,12 +172,13 @@ def _reason(found: Any) -> str:
 
 
 def _gets(bill: pd.DataFrame, kpis: pd.DataFrame, currency: str) -> str:
-    said = []
+    """Say what a mean customer pays and gets."""
+    parts = []
     if len(bill):
         top = bill.loc[bill["per_customer"].idxmax()]
-        share = f" ({number(top['change_percent'], 1)} % of the bill)" if pd.notna(top.get("change_percent")) else ""
-        more = f"a mean customer pays at most {number(top['per_customer'], 0)} {currency} more in a year{share}, in {int(top['year'])}"
-        said.append(more if top["per_customer"] > 0 else "in no year does a mean customer pay more")
+        share = f"{number(top['change_percent'], 1)} % of the bill, " if pd.notna(top.get("change_percent")) else ""
+        more = f"pays at most {number(top['per_customer'], 0)} {currency} more in a year ({share}in {int(top['year'])})"
+        parts.append(more if top["per_customer"] > 0 else "pays in no year more")
     own = kpis[kpis["kpi"] == "saidi_min"]
     if len(own):
         row = own.iloc[0]
@@ -185,13 +187,25 @@ def _gets(bill: pd.DataFrame, kpis: pd.DataFrame, currency: str) -> str:
             if pd.isna(row["met"])
             else f", which {'meets' if row['met'] else '**misses**'} the target of {number(row['target'], 1)}"
         )
-        said.append(
-            f"is without supply {number(row['value'], 1)} instead of {number(row['without'], 1)} min a year in {row['year']}{aim}"
+        parts.append(
+            f"is without supply {number(row['value'], 1)} instead of {number(row['without'], 1)} min in {row['year']}{aim}"
         )
-    text = " and ".join(said)
-    if len(said) == 1 and not len(bill):
-        text = f"a mean customer {text}"
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"A mean customer {' and '.join(parts)}." if parts else ""
+
+
+def _sure(chances: pd.DataFrame | None) -> str:
+    """Say in which share of the sampled futures the plan pays and meets its targets."""
+    if chances is None or chances.empty:
+        return ""
+    pays = chances.loc[chances["kpi"] == "npv_keur", "probability_percent"]
+    aims = chances[~chances["kpi"].isin(["npv_keur", "all"])]
+    said = [f"it pays in {number(pays.iloc[0], 0)} %"] if len(pays) else []
+    if len(aims):
+        least = aims.loc[aims["probability_percent"].idxmin()]
+        said.append(
+            f"meets the least certain target, that of {int(least['year'])}, in {number(least['probability_percent'], 0)} %"
+        )
+    return f"With costs, delays, prices and failure rates as uncertain as they are, {' and '.join(said)} of the futures."
 
 
 def measures(table: pd.DataFrame, objectives: pd.DataFrame | None = None) -> Table:
@@ -205,10 +219,10 @@ def measures(table: pd.DataFrame, objectives: pd.DataFrame | None = None) -> Tab
         Table `objectives`.
     """
     known = {} if objectives is None else objectives[objectives["kpi"] != ""].groupby("kpi")["label"].agg("; ".join).to_dict()
-    met = table["met"].map({True: "met", False: "missed"}).astype(object).where(table["met"].notna(), "no target")
+    met = table["met"].map({True: "met", False: "missed"}).astype(object).where(table["met"].notna(), "")
     shown = table.assign(met=met, objective=table["kpi"].map(known).fillna("")).drop(columns="kpi")
     missed = int((met == "missed").sum())
-    aims = int((met != "no target").sum())
+    aims = int((met != "").sum())
     title = (
         f"{aims - missed} of {aims} targets are met"
         if aims
@@ -220,9 +234,20 @@ def measures(table: pd.DataFrame, objectives: pd.DataFrame | None = None) -> Tab
         if len(table)
         else ""
     )
-    columns = ["label", "unit", "today", "without", "value", "target", "target_year", "met", "objective"]
-    digits = dict.fromkeys(("today", "without", "value", "target"), 2)
-    return Table(shown[columns], "performance-metrics", title, caption, digits)
+    columns = ["label", "unit", "today", "without", "with_plan", "target", "target_year", "met", "objective"]
+    digits = dict.fromkeys(("today", "without", "with_plan", "target"), 2)
+    return Table(shown.rename(columns={"value": "with_plan"})[columns], "performance-metrics", title, caption, digits)
+
+
+def _measures_title(table: pd.DataFrame) -> str:
+    missed = list(table.loc[table["met"].eq(False).fillna(False), "label"])
+    if missed:
+        return f"{listed(missed)} {'misses its target' if len(missed) == 1 else 'miss their targets'}"
+    held = list(table.loc[table["met"].notna(), "label"])
+    if held:
+        kept = "meets its target" if len(held) == 1 else "meet their targets"
+        return f"{listed(held)} {kept}; the other KPIs are reported without one"
+    return f"{len(table)} KPIs will be reported; the study sets no target for them"
 
 
 def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table | Text:
@@ -246,8 +271,13 @@ def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table |
     )
 
 
-PLANS = {"roadmap": "This plan", "none": "none"}
-"""Names of plans beside those by rules, which explain themselves."""
+PLANS = {
+    "roadmap": "This plan",
+    "value per cost": "Projects one by one, by value per cost",
+    "with enablers": "Applications by value per cost, each with all that it needs",
+    "by rank": "Projects by the rank of their score",
+}
+"""Names of plans that simple rules make."""
 
 
 def drawn(table: pd.DataFrame, most: int = 4) -> list[str]:
@@ -261,8 +291,25 @@ def drawn(table: pd.DataFrame, most: int = 4) -> list[str]:
         How many at most.
     """
     change = (table["value"] - table["without"]).abs() / table["without"].abs().where(table["without"] != 0, 1.0)
-    order = table.assign(change=change, aimed=table["target"].notna()).sort_values(["aimed", "change"], ascending=False, kind="stable")
+    order = table.assign(change=change, aimed=table["target"].notna()).sort_values(
+        ["aimed", "change"], ascending=False, kind="stable"
+    )
     return list(order.loc[order["aimed"] | (order["change"] > 0.005), "kpi"].head(most))
+
+
+def pays_title(chances: pd.DataFrame) -> str:
+    """Say in which share of the sampled futures a plan pays.
+
+    Parameters
+    ----------
+    chances
+        From :func:`gridplan.robustness.probabilities`.
+    """
+    pays = chances.loc[chances["kpi"] == "npv_keur", "probability_percent"]
+    if pays.empty:
+        return "How the net present value is spread over the sampled futures"
+    share = float(pays.iloc[0])
+    return "The plan pays in no sampled future" if share == 0 else f"The plan pays in {number(share, 0)} % of the sampled futures"
 
 
 def ready_title(ready: Mapping[str, pd.DataFrame]) -> str:
@@ -301,7 +348,11 @@ def states_table(
             }
         )
     first, last = rows[0], rows[-1]
-    title = f"Security findings go from {first['findings']} today to {rows[1]['findings']} after this plan" if len(rows) > 1 else "Today"
+    title = (
+        f"Security findings go from {first['findings']} today to {rows[1]['findings']} after this plan"
+        if len(rows) > 1
+        else "Today"
+    )
     title = title.replace("after this plan", "after this plan" if "This plan" in systems else "in the interim")
     caption = f"From today over this plan to the target with all projects of the study: {last['systems_in_service']} systems."
     return Table(pd.DataFrame(rows), "states", title, caption, {"current_percent": 0, "interoperability": 1})
@@ -312,4 +363,6 @@ def links_title(delivered: Mapping[str, Any], state: str) -> str:
     if state not in delivered:
         return "No link"
     links, today = delivered[state].links, next(iter(delivered.values())).links
-    return f"{len(links)} links carry it after this plan, {len(today)} today; {links['ownership'].eq('public').sum()} of them public"
+    return (
+        f"{len(links)} links carry it after this plan, {len(today)} today; {links['ownership'].eq('public').sum()} of them public"
+    )

@@ -162,7 +162,7 @@ def _tests_words(table: pd.DataFrame, currency: str) -> tuple[str, str, str]:
     else:
         best = known.loc[known["bcr"].idxmax()]
         who = TESTS.get(best["test"], (best["test"], best["test"]))[1]
-        title = f"By no test do simulated benefits cover the costs; {who} come{'s' if who in ('society', 'the utility') else ''} nearest, with {number(best['bcr'], 2)}"
+        title = f"By no test do simulated benefits cover the costs; nearest is the view of {who}, with {number(best['bcr'], 2)}"
     return title, caption, alt
 
 
@@ -261,8 +261,8 @@ def bills(table: pd.DataFrame, *, currency: str = "EUR") -> Figure:
     figure.update_yaxes(title_text=f"{currency} a customer<br>and year", row=2, col=1, rangemode="tozero")
     title, alt = _bill_words(table, currency)
     caption = (
-        "In money of each year: return on and of what is in service, tax and running cost, less costs that the plan saves and more "
-        "to make up for sales that fall away. Below, the net for a mean customer."
+        "In money of each year: return on and of what is in service, tax and running cost, less costs that the plan saves and "
+        "more to make up for sales that fall away. Below, the net for a mean customer."
     )
     return Figure(figure, "bill-impact", title, caption, alt, table)
 
@@ -276,7 +276,8 @@ def _bill_words(table: pd.DataFrame, currency: str) -> tuple[str, str]:
         f"A mean customer pays at most {number(top['per_customer'], 0)} {currency} more in a year{share}, in {int(top['year'])}"
     )
     if top["per_customer"] <= 0:
-        title = f"In no year does a mean customer pay more; in {int(table['year'].iloc[-1])} it is {number(-table['per_customer'].iloc[-1], 0)} {currency} less"
+        last = table.iloc[-1]
+        title = f"A mean customer pays in no year more; in {int(last['year'])} {number(-last['per_customer'], 0)} {currency} less"
     alt = "; ".join(f"{r.year}: {number(r.per_customer, 2)} {currency}" for r in table.itertuples())
     return title, f"Change for a mean customer by year: {alt}"
 
@@ -344,7 +345,8 @@ def _considered_title(table: pd.DataFrame) -> str:
             else "No non-wires alternative was simulated"
         )
     spared = wires.iloc[0] - other.min()
-    return f"Non-wires options spare at most {number(spared, 0)} of the {number(wires.iloc[0], 0)} thousand that conventional measures cost"
+    whole = number(wires.iloc[0], 0)
+    return f"Non-wires options spare at most {number(spared, 0)} of the {whole} thousand that conventional measures cost"
 
 
 def history(table: pd.DataFrame, kpis: pd.DataFrame, *, today: float = np.nan) -> Figure:

@@ -52,13 +52,23 @@ def matrix(table: pd.DataFrame, schedule: pd.DataFrame, objectives: Mapping[str,
         own = long[long[column].isin(names)].drop_duplicates([column, "project"])
         figure.add_traces(_marks(own, column, rows, place, (colour, symbol), {**labels, **objectives}))
     heads = [theme.text(_short({**labels, **objectives}.get(name, name), 32)) for name in place]
-    figure.update_xaxes(tickvals=list(place.values()), ticktext=heads, tickangle=-50, side="top", showgrid=False, ticks="")
+    figure.update_xaxes(
+        tickvals=list(place.values()),
+        ticktext=heads,
+        tickangle=-50,
+        ticklabeloverflow="allow",
+        side="top",
+        showgrid=False,
+        ticks="",
+    )
     names = [theme.text(_short(labels.get(name, name))) for name in rows]
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=names, range=[-0.7, len(rows) - 0.3], ticks="")
     figure.update_xaxes(range=[-0.7, max(place.values(), default=0) + 0.7])
-    figure.update_layout(height=230 + ROW * max(len(rows), 2), legend={"y": -0.01, "yanchor": "top", "x": 0}, margin={"t": 40})
-    title, alt = _matrix_words(table, schedule, long, objectives)
-    caption = "Squares: objectives that a project serves; dots: applications in service that need it, or that need what it comes before."
+    figure.update_layout(
+        height=230 + ROW * max(len(rows), 2), legend={"y": -0.01, "yanchor": "top", "x": 0}, margin={"t": 40, "r": 90}
+    )
+    title, alt = _matrix_words(schedule, long, objectives)
+    caption = "Squares: objectives that a project serves; dots: applications in service that need it or what comes after it."
     return Figure(figure, "traceability-matrix", title, caption, alt, table)
 
 
@@ -81,9 +91,7 @@ def _marks(
     return [faint, mark]
 
 
-def _matrix_words(
-    table: pd.DataFrame, schedule: pd.DataFrame, long: pd.DataFrame, objectives: Mapping[str, str]
-) -> tuple[str, str]:
+def _matrix_words(schedule: pd.DataFrame, long: pd.DataFrame, objectives: Mapping[str, str]) -> tuple[str, str]:
     if schedule.empty:
         return "No project is chosen: no objective is served by one", "None."
     traced = schedule["project"].isin(long.loc[long["objective"] != "", "project"])
@@ -120,7 +128,7 @@ def chain(table: pd.DataFrame, objectives: Mapping[str, str], labels: Mapping[st
         {
             "objective": [objectives.get(name, name) or "no objective named" for name in table["objective"]],
             "capabilities": [named(cell) for cell in table["capabilities"]],
-            "application": [labels.get(name, name) or "by the capability itself" for name in table["application"]],
+            "application": [_through(row, labels) for row in table.itertuples()],
             "first_year": pd.array(table["first_year"], dtype="Int64"),
             "projects": [len(_split(cell)) for cell in table["projects"]],
             "last_projects": [_latest(cell, labels) for cell in table["projects"]],
@@ -136,15 +144,24 @@ def chain(table: pd.DataFrame, objectives: Mapping[str, str], labels: Mapping[st
         else "No simulated benefit is traced to an objective"
     )
     caption = (
-        "What combinations of applications bring is shared among them by the Shapley value, so the parts add up. The first year is "
-        "that of service in the first area; the projects named are the last delivered of those needed, which the CSV names whole."
+        "What combinations of applications bring is shared among them by the Shapley value, so the parts add up. The first year "
+        "is that of service in the first area; the projects named are the last delivered of those needed, which the CSV names whole."
     )
     return Table(shown, "traceability", title, caption, {"pv_keur": 0, "pv_declared_keur": 0}, 60)
 
 
-def _latest(cell: Any, labels: Mapping[str, str], most: int = 2) -> str:
+def _through(row: Any, labels: Mapping[str, str]) -> str:
+    """Say by what an objective is served."""
+    if row.application:
+        return labels.get(row.application, row.application)
+    if not row.projects:
+        return "nothing in this plan"
+    return "the capability itself" if row.objective else "none: mandatory or before others"
+
+
+def _latest(cell: Any, labels: Mapping[str, str], most: int = 1) -> str:
     names = _split(cell)
-    return "; ".join(_short(labels.get(name, name), 40) for name in names[-most:]) or "none chosen"
+    return "; ".join(_short(labels.get(name, name), 40) for name in names[-most:]) or "–"
 
 
 def applications(shares: pd.DataFrame, labels: Mapping[str, str], *, currency: str = "EUR") -> Figure:

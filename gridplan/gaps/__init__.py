@@ -9,7 +9,7 @@ devices by year.
 from gridplan.gaps._check import NEEDED, check, given
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
-from gridplan.gaps._overview import Overview, given, overview
+from gridplan.gaps._overview import Overview, overview
 from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
 __all__ = [

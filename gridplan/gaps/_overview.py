@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import pandas as pd
 
 from gridplan import architecture, capability
-from gridplan.gaps._check import NEEDED
 from gridplan.gaps._facts import Facts, State, changes, state
 from gridplan.gaps._report import find, verdicts
 
 TODAY, PLAN, TARGET = "Today", "This plan", "Target"
-
-
-def given(tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Return whether a study has the IT/OT tables."""
-    return all(len(tables.get(name, ())) for name in NEEDED)
 
 
 @dataclass(frozen=True, eq=False)

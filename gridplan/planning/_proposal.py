@@ -109,7 +109,9 @@ class Proposal:
         return self.found.choices.first_year, self.found.choices.last_year
 
 
-def proposal(given: Case, scenario: str, choices: roadmap.Choices, *, budget_percent: float = 100.0, targets: bool = True) -> Proposal:
+def proposal(
+    given: Case, scenario: str, choices: roadmap.Choices, *, budget_percent: float = 100.0, targets: bool = True
+) -> Proposal:
     """Solve the roadmap of a study and compute what a report says about it.
 
     Parameters
@@ -231,7 +233,9 @@ class OtherFutures:
     decisions: pd.DataFrame
 
 
-def other_futures(own: Proposal, choices: roadmap.Choices, *, budget_percent: float = 100.0, targets: bool = True) -> OtherFutures | None:
+def other_futures(
+    own: Proposal, choices: roadmap.Choices, *, budget_percent: float = 100.0, targets: bool = True
+) -> OtherFutures | None:
     """Solve the roadmap of every scenario, and compare.
 
     Parameters
@@ -254,4 +258,4 @@ def other_futures(own: Proposal, choices: roadmap.Choices, *, budget_percent: fl
     found = in_each_future(own.case, choices, known=known, budget_percent=budget_percent, targets=targets)
     if sum(other.status != "infeasible" for other in found.values()) < 2:
         return None
-    return OtherFutures(regret(own.case, found), decisions(found, now=own.years[0]))
+    return OtherFutures(regret(own.case, found), decisions(own.case, found, now=own.years[0]))

@@ -17,7 +17,17 @@ from gridplan.planning._money import declared_after
 NONE = "none"
 WORTH_NAMING = 0.01
 """Share of the benefits that count towards an objective from which on an application is said to serve it."""
-COLUMNS = ["objective", "capabilities", "application", "areas", "first_year", "projects", "streams", "pv_keur", "pv_declared_keur"]
+COLUMNS = [
+    "objective",
+    "capabilities",
+    "application",
+    "areas",
+    "first_year",
+    "projects",
+    "streams",
+    "pv_keur",
+    "pv_declared_keur",
+]
 
 
 def shares(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFrame:
@@ -88,7 +98,7 @@ def traceability(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataF
         `objective`, `capabilities`, `application` (empty: served by capabilities alone), `areas` (how many it runs in at
         some time), `first_year` (in service), `projects`, `streams`, `pv_keur` (its part of the present value of the simulated
         benefits), `pv_declared_keur` (present value of declared benefits of the application, in the first of its rows); names of
-        several separated by ``|``. Every objective has a row, and every application in service.
+        several separated by ``|``. Every objective has a row, every application in service, and every project of the roadmap.
 
     Raises
     ------
@@ -109,9 +119,18 @@ def traceability(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataF
     traced = {row["application"] for row in rows}
     rest = [name for name in chain if name not in traced]
     rows += [_served(given, found, None, name, value[:0]) | {"projects": "|".join(chain[name])} for name in rest]
+    rows += _untraced(found, rows)
     table = pd.DataFrame(rows, columns=COLUMNS)
     first = ~table["application"].duplicated()
     return table.assign(pv_declared_keur=table["application"].map(_declared(given, found)).where(first).fillna(0.0))
+
+
+def _untraced(found: roadmap.Roadmap, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return one row of the projects that stand in no other."""
+    traced = {name for row in rows for name in _names(row["projects"])}
+    rest = found.schedule[~found.schedule["project"].isin(traced)]
+    row = dict.fromkeys(COLUMNS, "") | {"areas": 0, "pv_keur": 0.0, "projects": "|".join(rest["project"])}
+    return [row | {"first_year": int(rest["service_year"].min())}] if len(rest) else []
 
 
 def _serving(value: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
