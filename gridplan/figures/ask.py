@@ -35,30 +35,35 @@ def cards(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str =
     currency
         Currency of the amounts.
     """
-    found, totals = proposal.found, proposal.totals
+    found = proposal.found
     if found.status == "infeasible":
-        said = list(found.relaxations["reading"]) or ["no relaxation was found in the time allowed"]
-        return Cards(
-            [
-                Card("The ask", "none", note="no roadmap keeps every rule", status="bad"),
-                Card("Way out", len(said), "changes" if len(said) != 1 else "change", str(said[0])),
-            ]
-        )
+        count = len(found.relaxations)
+        way = f"{count} limits or targets would have to give way" if count else "no relaxation was found in the time allowed"
+        return Cards([Card("The ask", "none", note="no roadmap keeps every rule", status="bad"), Card("Way out", count, "", way)])
+    if found.schedule.empty:
+        none = Card("The ask", "none", note=f"no project is worth starting from {_span(found)}")
+        return Cards([none, *_kpi_cards(proposal.kpis), _proof_card(found)])
+    made = [*_money_cards(proposal, currency), *_bill_cards(proposal.bill, currency), *_kpi_cards(proposal.kpis)]
+    return Cards([*made, *_chance_cards(chances), _proof_card(found)])
+
+
+def _span(found: Any) -> str:
+    return f"{found.choices.first_year} to {found.choices.last_year}"
+
+
+def _money_cards(proposal: Any, currency: str) -> list[Card]:
+    """Return what is asked for, what it costs and what it brings."""
+    found, totals = proposal.found, proposal.totals
     must = found.schedule.loc[found.schedule["mandatory"], "capex_keur"].sum()
-    asked = found.money["capex_keur"].sum()
-    years = f"{found.choices.first_year}–{found.choices.last_year}"
     ratio = totals["benefit_keur"] / totals["cost_keur"] if totals["cost_keur"] > 0 else float("nan")
     pays = "" if pd.isna(ratio) else "good" if ratio >= 1 else "warn"
-    made = [
-        _money_card(
-            "The ask: capital", asked, currency, f"{len(found.schedule)} projects, {years}; {amount(must, currency)} mandatory"
-        ),
+    asked = f"{len(found.schedule)} projects, {_span(found)}; {amount(must, currency)} mandatory"
+    return [
+        _money_card("The ask: capital", found.money["capex_keur"].sum(), currency, asked),
         _money_card("Cost", totals["cost_keur"], currency, "present value, with running cost"),
         _money_card("Simulated benefit", totals["benefit_keur"], currency, "present value, to all"),
         Card("Benefit over cost", ratio, "", "simulated benefits alone", pays, 2),
     ]
-    shown = [*_bill_cards(proposal.bill, currency), *_kpi_cards(proposal.kpis), *_chance_cards(chances), _proof_card(found)]
-    return Cards([*made, *shown])
 
 
 def _money_card(label: str, keur: float, currency: str, note: str, status: str = "") -> Card:
@@ -120,11 +125,11 @@ def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str
     """
     found = proposal.found
     if found.status == "infeasible":
-        said = "; ".join(found.relaxations["reading"].astype(str)) or "none was found in the time allowed"
-        return prose(
-            "**No roadmap keeps every rule**, so nothing is asked for yet. The smallest change after which there is one: {said}.",
-            said=said,
+        said = listed(list(found.relaxations["reading"]), 2) if len(found.relaxations) else "none was found in the time allowed"
+        text = (
+            "**No roadmap keeps every rule**, so nothing is asked for yet. The smallest change after which there is one: {said}."
         )
+        return prose(text, said=said)
     if found.schedule.empty:
         return prose(
             "**Nothing is asked for.** By the objective, the rules and the money of this run no project is worth starting from "
@@ -135,6 +140,22 @@ def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str
     said = [_ask(found, currency), _balance(found, proposal.totals, proposal.worth, currency)]
     said += [_gets(proposal.bill, proposal.kpis, currency), _sure(chances)]
     return Text(" ".join(filter(None, said)))
+
+
+def way_out(found: Any) -> Table | Text:
+    """Return the smallest change that makes an infeasible roadmap possible, as a table; nothing for any other.
+
+    Parameters
+    ----------
+    found
+        From :func:`gridplan.roadmap.solve`.
+    """
+    if found.status != "infeasible" or found.relaxations.empty:
+        return Text("")
+    columns = ["kind", "item", "year", "allowed", "needed", "difference", "reading"]
+    title = f"{len(found.relaxations)} changes, the smallest together, after which there is a roadmap"
+    caption = "Each alone is not enough; other changes of the same size may do as well."
+    return Table(found.relaxations[columns], "way-out", title, caption, dict.fromkeys(columns[3:6], 1))
 
 
 def _ask(found: Any, currency: str) -> str:
@@ -221,13 +242,7 @@ def measures(table: pd.DataFrame, objectives: pd.DataFrame | None = None) -> Tab
     known = {} if objectives is None else objectives[objectives["kpi"] != ""].groupby("kpi")["label"].agg("; ".join).to_dict()
     met = table["met"].map({True: "met", False: "missed"}).astype(object).where(table["met"].notna(), "")
     shown = table.assign(met=met, objective=table["kpi"].map(known).fillna("")).drop(columns="kpi")
-    missed = int((met == "missed").sum())
-    aims = int((met != "").sum())
-    title = (
-        f"{aims - missed} of {aims} targets are met"
-        if aims
-        else f"{len(table)} KPIs will be reported; the study sets no target for them"
-    )
+    title = _measures_title(table)
     last = int(table["year"].max()) if len(table) else 0
     caption = (
         f"Today, and in {last} without and with the plan; each year's report repeats the same run on that year's data."

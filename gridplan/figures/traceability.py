@@ -145,7 +145,7 @@ def chain(table: pd.DataFrame, objectives: Mapping[str, str], labels: Mapping[st
     )
     caption = (
         "What combinations of applications bring is shared among them by the Shapley value, so the parts add up. The first year "
-        "is that of service in the first area; the projects named are the last delivered of those needed, which the CSV names whole."
+        "is that of service in the first area; the project named is the last delivered of those needed, all in the CSV."
     )
     return Table(shown, "traceability", title, caption, {"pv_keur": 0, "pv_declared_keur": 0}, 60)
 

@@ -137,7 +137,7 @@ def _serving(value: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the applications that bring a part worth naming of the streams of an objective."""
     own = value.groupby("application", sort=False)["pv_keur"].sum()
     worth = own[own >= WORTH_NAMING * own.sum()] if own.sum() > 0 else own[:0]
-    return [(name, value[(value["application"] == name) & (value["pv_keur"] > 0)]) for name in worth.index]
+    return [(name, value[value["application"] == name]) for name in worth.index]
 
 
 def chains(given: Case, found: roadmap.Roadmap) -> dict[str, list[str]]:
@@ -187,7 +187,7 @@ def _served(given: Case, found: roadmap.Roadmap, objective: Any, name: str, part
         "application": name,
         "areas": used["area"].nunique(),
         "first_year": int(used["year"].min()),
-        "streams": "|".join(part.sort_values("pv_keur", ascending=False, kind="stable")["stream"]),
+        "streams": "|".join(part[part["pv_keur"] > 0].sort_values("pv_keur", ascending=False, kind="stable")["stream"]),
         "pv_keur": float(part["pv_keur"].sum()),
     }
 
