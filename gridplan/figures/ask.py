@@ -139,7 +139,7 @@ def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str
         )
     said = [_ask(found, currency), _balance(found, proposal.totals, proposal.worth, currency)]
     said += [_gets(proposal.bill, proposal.kpis, currency), _sure(chances)]
-    return Text(" ".join(filter(None, said)))
+    return Text("\n".join(f"- {sentence}" for sentence in said if sentence))
 
 
 def way_out(found: Any) -> Table | Text:

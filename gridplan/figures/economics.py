@@ -74,7 +74,9 @@ def cumulative(table: pd.DataFrame, *, currency: str = "EUR") -> Figure:
         if len(table):
             last = table.iloc[-1]
             words = f"{name} {number(last[column] / 1000, 1)}"
-            figure.add_annotation(x=last["year"], y=last[column] / 1000, text=words, showarrow=False, xanchor="right", yshift=14)
+            falls = len(table) > 1 and last[column] < table[column].iloc[-2]
+            place = {"x": last["year"], "y": last[column] / 1000, "xanchor": "right", "yshift": -14 if falls else 14}
+            figure.add_annotation(**place, text=words, showarrow=False)
     figure.update_annotations(font={"size": 12, "color": theme.INK})
     figure.update_xaxes(title_text="Year", dtick=1, tickformat="d", tickangle=0)
     figure.update_yaxes(title_text=f"Present value [million {currency}]", rangemode="tozero", separatethousands=True)
