@@ -1,5 +1,6 @@
 """Every notebook through the report runner: on the bundled study, and on a small one whose names are script."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandapower as pp
 import pandas as pd
 import pytest
 
-from gridplan import errors, report
+from gridplan import assess, errors, report
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -172,6 +173,59 @@ def test_applications_of_the_bundled_study(tmp_path, monkeypatch):
     assert set(pd.read_csv(run.folder / "csv" / "additivity.csv")["check"]) == {"groups", "areas"}
     known = pd.read_csv(run.folder / "csv" / "relied-on.csv").groupby("series")["known_percent"].mean()
     assert known["With monitoring"] >= known["Sensors of today"]
+
+
+@pytest.fixture(scope="module")
+def with_metrics(tmp_path_factory) -> Path:
+    """The bundled study with a table of metrics of its own, so that nothing is simulated: every application saves its share."""
+    folder = tmp_path_factory.mktemp("with-metrics") / "oberrhein"
+    shutil.copytree(ROOT / "data" / "oberrhein", folder)
+    areas = {"S1-F1": 5000, "S1-F2": 5500, "S2-F1": 4000, "S2-F2": 6477}
+    rows = []
+    for scenario, area, year in itertools.product(("slow", "reference", "fast"), areas, (2025, 2040)):
+        key, growth = {"area": area, "scenario": scenario, "year": year}, 1 + (year - 2025) / 50
+        for option in assess.options("restoration", ["fault_indicators", "remote_control", "flisr"]):
+            left = 0.7 ** len(assess.members(option))
+            row = {"customers": areas[area], "saifi": 0.3, "saidi_min": 13 * left, "maifi_e": 0.1, "ens_mwh": 0.7 * left}
+            rows.append(key | row | {"group": "restoration", "option": option, "interruption_cost_keur": 9 * growth * left})
+        for option in assess.options("voltage", ["voltvar"]):
+            saved = 0.97 if "voltvar" in option else 1.0
+            row = {"load_mwh": 27500 * growth * saved, "losses_mwh": 340 * growth, "peak_mw": 8 * growth, "outside_h": 0.0}
+            rows.append(
+                key | row | {"group": "voltage", "option": option, "failed_h": 0.0, "operations": 0, "curtailed_mwh": 0.0}
+            )
+    pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
+    with (folder / "sources.csv").open("a", encoding="utf-8") as file:
+        file.write("metrics.csv,Results,test,CC0-1.0,Made up\n")
+    return folder
+
+
+def roadmap_of(folder: Path, out: Path, **more: object) -> tuple[report.Run, dict[str, pd.DataFrame]]:
+    given = {"time_limit_s": 5.0, "replay_scenarios": [], **more}
+    run = report.render(ROOT / "notebooks" / "80-roadmap.ipynb", study=folder, parameters=given, out=out)
+    return run, {file.stem: pd.read_csv(file) for file in run.csv}
+
+
+def test_the_roadmap_of_the_bundled_study(with_metrics, tmp_path):
+    run, found = roadmap_of(with_metrics, tmp_path)
+    schedule = found["roadmap-gantt"].set_index("project")
+    assert {"ot_dmz", "scada_upgrade", "security_programme"} <= set(schedule.index)  # mandatory
+    spent = found["roadmap-spend"]
+    assert (spent["used"] <= spent["allowed"] + 1e-6).all()
+    saidi = found["roadmap-kpis"].query("kpi == 'saidi_min'").dropna(subset=["target"])
+    assert (saidi["value"] <= saidi["target"] + 1e-9).all()
+    assert len(schedule) + len(found["roadmap-left-out"]) == 39
+    money = found["money"]
+    assert set(money.loc[money["stream"] == "operating_saving", "kind"]) <= {"declared"}
+    assert "The roadmap was not replayed" in run.page.read_text("utf-8")
+
+
+def test_a_roadmap_without_money_says_what_would_have_to_give(with_metrics, tmp_path):
+    run, found = roadmap_of(with_metrics, tmp_path, budget_percent=20.0)
+    page = run.page.read_text("utf-8")
+    assert "No roadmap keeps every rule" in page
+    assert "raise the budget" in page
+    assert found["roadmap-gantt"].empty
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from dask.tokenize import tokenize
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan import network, reliability
-from gridplan.applications import OperatingCase
+from gridplan.applications import OperatingCase, voltage
 from gridplan.applications import restoration as restoring
 from gridplan.assess import _cache, _groups, _options, _outages, _restoration, _run, _tasks
 from gridplan.assess._tasks import JOINT, Settings, Task
@@ -42,7 +42,6 @@ class Moment:
 
 def replay(
     study: Study,
-    net: pandapowerNet | None,
     chosen: pd.DataFrame,
     *,
     scenarios: Iterable[str] | None = None,
@@ -58,12 +57,13 @@ def replay(
 
     Parameters
     ----------
-    study, net
-        The study and its network (read if not given).
+    study
+        The study; its network is read.
     chosen
         `area`, `group`, `option`, `year`, such as :attr:`gridplan.roadmap.Roadmap.options`.
     scenarios, years
-        As for :func:`gridplan.assess.metrics`; by default all scenarios, and its years in which the plan has options.
+        As for :func:`gridplan.assess.metrics`; by default all scenarios (no scenario: no row), and its years in which the plan
+        has options.
     settings, execution
         As for :func:`gridplan.assess.metrics`; `settings.applications` is not looked at.
 
@@ -79,7 +79,7 @@ def replay(
     ParameterError
         Years without options, an option of an unknown application, or a scenario or year that is unknown.
     """
-    net = network.load(study) if net is None else net
+    net = network.load(study)
     execution, settings = execution or _run.Execution(), settings or Settings()
     if years is None:
         known = set(chosen["year"].astype(int))
@@ -91,7 +91,7 @@ def replay(
     rows = []
     for (scenario, year, option), moment in work.items():
         rows.append(found[moment].assign(scenario=scenario, year=year, option=option, group=GROUP))
-    table = pd.concat(rows, ignore_index=True)
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(_run.KEY))
     names = [name for names in _run.COLUMNS.values() for name in names if name != "reinforcement_keur"]
     return table.reindex(columns=[*_run.KEY, *dict.fromkeys(names)])
 
@@ -105,9 +105,7 @@ def _refuse(chosen: pd.DataFrame, years: set[int]) -> None:
         raise ParameterError("replay", problems)
 
 
-def _moments(
-    study: Study, chosen: pd.DataFrame, pairs: list[tuple[str, int]], every: int
-) -> dict[tuple[str, int, str], Moment]:
+def _moments(study: Study, chosen: pd.DataFrame, pairs: list[tuple[str, int]], every: int) -> dict[tuple[str, int, str], Moment]:
     """Return what is to be simulated, by scenario, year and option; the base year is the same in all scenarios."""
     work = {}
     for scenario, year in pairs:
@@ -143,14 +141,12 @@ def simulate(shared: _groups.Shared, moment: Moment) -> pd.DataFrame:
     study = _tasks.narrowed(shared.study, moment.task)
     start = shared.case(study, moment.scenario, moment.year, moment.every)
     case, moved = start, None
-    for option, areas in _parts(moment.mix, "flexibility"):
+    for option, areas in _parts(moment.mix, "flexibility", start):
         joint = _groups.flexible(study, case, ((option,), areas))[option]
         moved = _summed(moved, joint.summary)
         case = joint.case
     before = case
-    case = _groups.voltages(shared, study, case, ((_options.NONE,), None))[_options.NONE].case
-    for option, areas in _parts(moment.mix, "voltage"):
-        case = _groups.voltages(shared, study, case, ((option,), areas))[option].case
+    case = _regulated(shared, study, before, moment.mix)
     table = _groups._measured({ROADMAP: case}, start).drop(columns="option")
     table = _moved(table, moved, _groups.HOURS / (len(start.profiles.time) * start.profiles.step_h))
     if "restoration" not in _tasks.groups(study):
@@ -161,13 +157,24 @@ def simulate(shared: _groups.Shared, moment: Moment) -> pd.DataFrame:
     return table.merge(outage, on="area", how="outer")
 
 
-def _parts(mix: Mix, group: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the options of a group with the areas that have them, those of fewest areas last."""
+def _regulated(shared: _groups.Shared, study: Study, before: OperatingCase, mix: Mix) -> OperatingCase:
+    """Return a case with the options of the voltage group in service, one after the other."""
+    case = _groups.voltages(shared, study, before, ((_options.NONE,), None))[_options.NONE].case  # loads follow the voltage
+    for option, areas in _parts(mix, "voltage", before):
+        settings = voltage.Settings(*_groups.margins(shared, study, before, areas), areas=areas)
+        case = voltage.evaluate(case, settings, (option,))[option].case
+    return case
+
+
+def _parts(mix: Mix, group: str, case: OperatingCase) -> list[tuple[str, tuple[str, ...] | None]]:
+    """Return the options of a group with the areas that have them (None: all), those of fewest areas last."""
+    every = set(case.areas["area"])
     areas: dict[str, list[str]] = {}
     for area, own, option in mix:
         if own == group:
             areas.setdefault(option, []).append(area)
-    return sorted(((option, tuple(names)) for option, names in areas.items()), key=lambda part: (-len(part[1]), part[0]))
+    ordered = sorted(areas.items(), key=lambda part: (-len(part[1]), part[0]))
+    return [(option, None if set(names) == every else tuple(names)) for option, names in ordered]
 
 
 def _summed(known: pd.DataFrame | None, summary: pd.DataFrame) -> pd.DataFrame:

@@ -69,7 +69,15 @@ def _kpi_card(kpis: pd.DataFrame, name: str, label: str, unit: str) -> list[Card
     if own.empty:
         return []
     last = own.iloc[-1]
-    return [Card(f"{label} in {last['year']}", float(last["value"]), unit, f"without any project {number(last['without'], 2)}", digits=2)]
+    return [
+        Card(
+            f"{label} in {last['year']}",
+            float(last["value"]),
+            unit,
+            f"without any project {number(last['without'], 2)}",
+            digits=2,
+        )
+    ]
 
 
 def _target_card(kpis: pd.DataFrame) -> list[Card]:
@@ -105,13 +113,15 @@ def verdict(found: Any, spend_classes: pd.DataFrame, worth: Mapping[str, float],
 def _pays(worth: Mapping[str, float], currency: str) -> str:
     npv = worth["npv_keur"]
     if npv >= 0:
-        return prose("By simulated benefits alone the roadmap is worth {npv:,.0f} k{c} more than it costs.", npv=npv, c=currency).markdown
-    text = prose("By simulated benefits alone the roadmap costs {npv:,.0f} k{c} more than it brings.", npv=-npv, c=currency).markdown
+        return prose(
+            "By simulated benefits alone the roadmap is worth {npv:,.0f} k{c} more than it costs.", npv=npv, c=currency
+        ).markdown
+    text = prose(
+        "By simulated benefits alone the roadmap costs {npv:,.0f} k{c} more than it brings.", npv=-npv, c=currency
+    ).markdown
     if not np.isfinite(worth["break_even_eur"]):
         return text + " It saves no customer minutes, so no value of a minute would make it pay."
-    more = (
-        "A customer minute counts {now:.2f} {c} in it; it would pay if one were worth {then:.2f} {c}, all else as it is."
-    )
+    more = "A customer minute counts {now:.2f} {c} in it; it would pay if one were worth {then:.2f} {c}, all else as it is."
     return text + " " + prose(more, now=worth["value_eur"], then=worth["break_even_eur"], c=currency).markdown
 
 
@@ -166,7 +176,17 @@ def routes_table(routes: pd.DataFrame, closeness: pd.DataFrame, *, labels: Mappi
         Rows to show.
     """
     other = closeness.rename(columns={"rank": "topsis_rank"})[["project", "closeness", "topsis_rank"]]
-    columns = ["project", "score_points", "score_rank", "closeness", "topsis_rank", "benefit_keur", "cost_keur", "bcr", "bcr_rank"]
+    columns = [
+        "project",
+        "score_points",
+        "score_rank",
+        "closeness",
+        "topsis_rank",
+        "benefit_keur",
+        "cost_keur",
+        "bcr",
+        "bcr_rank",
+    ]
     shown = routes.merge(other, on="project")[columns]
     shown = shown.assign(project=[labels.get(name, name) for name in shown["project"]])
     pays = int((shown["bcr"] >= 1).sum())
@@ -196,13 +216,17 @@ def replay_table(table: pd.DataFrame, *, rows: int = 40) -> Table:
         Rows to show; those that differ most come first.
     """
     money = "stream" in table
+    name = "replay-benefits" if money else "replay"
+    words = replay_words(table).markdown
+    if table.empty:
+        return Table(table, name, "The roadmap was not replayed", words)
     order = table["error_percent"].abs().fillna(-1.0).sort_values(ascending=False, kind="stable").index
     far = int((table["error_percent"].abs() > 1.0).sum())
     what = "benefits" if money else "KPIs"
     title = f"{len(table) - far} of {len(table)} {what} agree with the simulation of the roadmap within 1 %"
-    caption = "Counted by the roadmap, and simulated with all groups and areas as they stand in that year."
+    caption = f"Counted by the roadmap, and simulated with all groups and areas as they stand in that year. {words}"
     digits = {"predicted_keur": 1, "replayed_keur": 1, "error_percent": 2}
-    return Table(table.loc[order].reset_index(drop=True), "replay-benefits" if money else "replay", title, caption, digits, rows)
+    return Table(table.loc[order].reset_index(drop=True), name, title, caption, digits, rows)
 
 
 def replay_words(table: pd.DataFrame) -> Text:
@@ -214,11 +238,11 @@ def replay_words(table: pd.DataFrame) -> Text:
         return prose("Nothing changes in the years replayed, so there is nothing to compare.")
     far = changed[changed["error_percent"].abs() > 1.0]
     if far.empty:
-        return prose("In every scenario and year replayed, what the roadmap counts and what its simulation shows agree within 1 %.")
+        return prose(
+            "In every scenario and year replayed, what the roadmap counts and what its simulation shows agree within 1 %."
+        )
     worst = far.loc[far["error_percent"].abs().idxmax()]
-    text = (
-        "{n} of {m} results differ by more than 1 % of the change; the most is {e:.1f} % ({kpi}, {scenario} {year}): {reason}."
-    )
+    text = "{n} of {m} results differ by more than 1 % of the change; the most is {e:.1f} % ({kpi}, {scenario} {year}): {reason}."
     name = worst["kpi"] if "kpi" in far else worst["stream"]
     values = {"n": len(far), "m": len(changed), "e": worst["error_percent"], "kpi": name, "scenario": worst["scenario"]}
     return prose(text, **values, year=str(worst["year"]), reason=worst["reason"])
@@ -268,7 +292,9 @@ def _chance_line(chances: pd.DataFrame) -> str:
     single = chances[~chances["kpi"].isin(["npv_keur", "all"])]
     if len(single):
         text += f"; the least certain target is met in {number(single['probability_percent'].min(), 0)} %"
-    return text + (f", all together with paying in {number(both['probability_percent'].iloc[0], 0)} %." if len(single) and len(both) else ".")
+    return text + (
+        f", all together with paying in {number(both['probability_percent'].iloc[0], 0)} %." if len(single) and len(both) else "."
+    )
 
 
 def _sure_line(sure: pd.DataFrame) -> str:
@@ -297,7 +323,9 @@ def in_service(options: pd.DataFrame, *, labels: Mapping[str, str] | None = None
     labels
         Names of the applications.
     """
-    each = options[options["option"] != NONE].assign(application=lambda table: table["option"].str.split("+")).explode("application")
+    each = (
+        options[options["option"] != NONE].assign(application=lambda table: table["option"].str.split("+")).explode("application")
+    )
     used = each.groupby(["group", "application"], sort=False)["year"].min().sort_values().reset_index()
     areas = sorted(options["area"].unique())
     years = np.sort(options["year"].unique())
@@ -305,10 +333,14 @@ def in_service(options: pd.DataFrame, *, labels: Mapping[str, str] | None = None
     count = each.groupby(["group", "application", "area", "year"]).size()
     grid = np.array([[float(count.get((*row, year), 0.0)) for year in years] for row in rows]).reshape(len(rows), len(years))
     colours = [[0.0, "#f1f4f6"], [1.0, theme.ACCENT]]
-    heat = go.Heatmap(z=grid, x=years, y=list(range(len(rows))), colorscale=colours, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2)
+    heat = go.Heatmap(
+        z=grid, x=years, y=list(range(len(rows))), colorscale=colours, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2
+    )
     words = [[f"{theme.text(_label(a, labels))} in {theme.text(area)}, {year}" for year in years] for _, a, area in rows]
     figure = go.Figure(heat.update(customdata=words, hovertemplate="%{customdata}<extra></extra>"))
-    ticks = [f"{theme.text(_label(a, labels))} · {theme.text(area)}" if area == areas[0] else theme.text(area) for _, a, area in rows]
+    ticks = [
+        f"{theme.text(_label(a, labels))} · {theme.text(area)}" if area == areas[0] else theme.text(area) for _, a, area in rows
+    ]
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=ticks, showgrid=False)
     figure.update_xaxes(dtick=1, title_text="Year")
     for at in range(len(areas), len(rows), len(areas)):
@@ -348,7 +380,9 @@ def money(flows: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EU
             bar.update(marker_pattern_shape="/" if said else "", hovertemplate="%{x}: %{y:,.0f}<extra>%{fullData.name}</extra>")
             figure.add_trace(bar)
     counted = own[own["kind"] != "declared"].groupby("year")["value_keur"].sum()
-    net = go.Scatter(x=counted.index, y=counted, mode="lines+markers", name="net, without declared", line={"color": theme.INK, "width": 2})
+    net = go.Scatter(
+        x=counted.index, y=counted, mode="lines+markers", name="net, without declared", line={"color": theme.INK, "width": 2}
+    )
     figure.add_trace(net.update(hovertemplate="%{x}: %{y:,.0f}<extra>net</extra>"))
     figure.update_layout(barmode="relative", legend=LEGEND, margin={"t": 100}, height=480)
     figure.update_xaxes(title_text="Year", dtick=1)
@@ -365,7 +399,8 @@ def _money_words(own: pd.DataFrame, currency: str) -> tuple[str, str]:
     gain = last.loc[last["kind"] == "simulated", "value_keur"].sum()
     run = -last.loc[last["stream"] == "utility_opex", "value_keur"].sum()
     year = int(last["year"].iloc[0])
-    title = f"In {year} the plan brings {number(gain, 0)} k{currency} of simulated benefits against {number(run, 0)} k{currency} of running cost"
+    gained, spent = f"{number(gain, 0)} k{currency} of simulated benefits", f"{number(run, 0)} k{currency} of running cost"
+    title = f"In {year} the plan brings {gained} against {spent}"
     sums = own.groupby(["kind", "stream"])["value_keur"].sum()
     return title, "; ".join(f"{stream} ({kind}): {number(value, 0)}" for (kind, stream), value in sums.items())
 

@@ -59,7 +59,9 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
             hoverinfo="skip",
             opacity=0.5,
         )
-    figure.update_yaxes(tickvals=list(place.values()), ticktext=[theme.text(short(label, 46)) for label in rows["label"]], showgrid=False)
+    figure.update_yaxes(
+        tickvals=list(place.values()), ticktext=[theme.text(short(label, 46)) for label in rows["label"]], showgrid=False
+    )
     figure.update_yaxes(range=[-len(rows) + 0.4, 0.6], ticks="")
     first = int(rows["start_year"].min()) if len(rows) else last_year
     figure.update_xaxes(range=[first - 0.1, last_year + 1.1], dtick=1, tickformat="d", tickangle=0, showgrid=True, side="top")
@@ -76,7 +78,7 @@ def gantt(schedule: pd.DataFrame, dependencies: pd.DataFrame, *, last_year: int)
     )
 
 
-def short(label: str, most: int = 36) -> str:
+def short(label: str, most: int = 44) -> str:
     """Return a name that fits beside an axis; its end often says where, so the middle is left out.
 
     Examples
@@ -208,9 +210,13 @@ def frontier(table: pd.DataFrame, *, quantity: str = "net present value [kEUR]")
     done = table.dropna(subset=["value"]).sort_values("budget_keur")
     figure = go.Figure()
     grey = {"color": theme.FAINT, "width": 1.2, "dash": "dot"}
-    figure.add_scatter(x=done["budget_keur"], y=done["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip")
+    figure.add_scatter(
+        x=done["budget_keur"], y=done["bound"], mode="lines", line=grey, name="bound: none is better", hoverinfo="skip"
+    )
     best = go.Scatter(x=done["budget_keur"], y=done["value"], mode="lines+markers+text", name="best roadmap found")
-    best.update(text=[f"{share:.0%}".replace("%", " %") for share in done["budget_share"]], textposition="top center", cliponaxis=False)
+    best.update(
+        text=[f"{share:.0%}".replace("%", " %") for share in done["budget_share"]], textposition="top center", cliponaxis=False
+    )
     best.update(line={"color": theme.ACCENT, "width": 2.5}, marker={"size": 9})
     figure.add_trace(best.update(hovertemplate="%{x:,.0f} kEUR: %{y:,.0f}<extra></extra>"))
     for row in table[table["value"].isna()].itertuples():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 
 import pandas as pd
 
@@ -63,7 +64,7 @@ class Case:
         return named | {row.project: row.label for row in self.projects.itertuples()}
 
 
-def money(study: Study, *, price_index: str = "") -> valuation.Money:
+def money(study: Study, *, price_index: str | None = None) -> valuation.Money:
     """Return the currency and price level in which a study is valued: the latest price year of its prices.
 
     The costs of interruptions keep the price year of their survey in the metrics; it is named here, so that they are brought to
@@ -74,8 +75,10 @@ def money(study: Study, *, price_index: str = "") -> valuation.Money:
     study
         Study with `prices`, and `interruption_costs` if its metrics have them.
     price_index
-        Index of prices (table `price_indices`) that moves between years.
+        Index of prices (table `price_indices`) that moves between years; by default that of the currency in gridplan's table
+        `price_levels`.
     """
+    price_index = _index(study.currency) if price_index is None else price_index
     level = int(study.table("prices")["price_year"].dropna().max())
     costs = study.tables.get("interruption_costs")
     levels = {} if costs is None else {"interruption_cost_keur": int(costs["price_year"].max())}
@@ -83,11 +86,17 @@ def money(study: Study, *, price_index: str = "") -> valuation.Money:
     return valuation.Money(study.currency, level, price_index, levels=levels, **own)
 
 
+def _index(currency: str) -> str:
+    with resources.files("gridplan.planning").joinpath("price_levels.csv").open(encoding="utf-8") as file:
+        known = pd.read_csv(file).set_index("currency")["price_index"]
+    return str(known.get(currency, ""))
+
+
 def case(
     study: Study,
     metrics: pd.DataFrame,
     *,
-    price_index: str = "",
+    price_index: str | None = None,
     items: Mapping[str, str | None] | None = None,
     facts: gaps.Facts | None = None,
 ) -> Case:
@@ -112,7 +121,9 @@ def case(
         A table is missing or wrong, or a price is.
     """
     valued, unplanned = _planned(metrics)
-    failed = pd.concat([part for part in (unplanned, valuation.unavailable(valued)) if len(part)] or [unplanned], ignore_index=True)
+    failed = pd.concat(
+        [part for part in (unplanned, valuation.unavailable(valued)) if len(part)] or [unplanned], ignore_index=True
+    )
     level = money(study, price_index=price_index)
     deferred = valuation.capital(study.assumptions)
     worth = valuation.benefits(

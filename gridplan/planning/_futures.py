@@ -52,7 +52,9 @@ def regret(given: Case, roadmaps: dict[str, roadmap.Roadmap]) -> robustness.Regr
     first = next(iter(roadmaps.values())).choices.first_year
     if not plans:
         lost = pd.DataFrame(columns=["plan", "future", "result", "best", "regret"])
-        return robustness.Regret(lost, pd.DataFrame(columns=["plan", "regret_max", "worst_future", "result_mean", "result_worst"]))
+        return robustness.Regret(
+            lost, pd.DataFrame(columns=["plan", "regret_max", "worst_future", "result_mean", "result_worst"])
+        )
     return robustness.regret(robustness.across(plans, terms(given, first)))
 
 

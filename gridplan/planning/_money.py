@@ -56,7 +56,7 @@ def stream_labels() -> dict[str, str]:
 
 
 def cash_flows(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFrame:
-    """Return every flow of a roadmap by stream and year: simulated benefits, costs of projects, residual value, declared benefits.
+    """Return every flow of a roadmap by stream and year: simulated benefits, costs, residual value, declared benefits.
 
     Returns
     -------

@@ -44,8 +44,15 @@ def replayed(given: Case, found: roadmap.Roadmap, simulated: pd.DataFrame) -> pd
         counted = _predicted(given, served[served["year"] == year], str(scenario), int(year), names)
         reason = _reason(given, served[served["year"] == year], int(year))
         rows += [(name, scenario, year, seen[name][0], counted[name], seen[name][1], reason) for name in names if name in seen]
+        rows += [("outside_h", scenario, year, *_outside(own))] if "outside_h" in own else []
     table = pd.DataFrame(rows, columns=["kpi", "scenario", "year", "without", "predicted", "replayed", "because"])
     return _judged(table)
+
+
+def _outside(own: pd.DataFrame) -> tuple[float, float, float, str]:
+    """Return the hours outside limits, which a roadmap does not count: without, predicted, replayed, because."""
+    hours = own.groupby("option")["outside_h"].sum()
+    return hours[NONE], np.nan, hours[ROADMAP], "not counted by the roadmap: two groups may end the same hour"
 
 
 def _totals(own: pd.DataFrame, names: list[str]) -> dict[str, tuple[float, float]]:
@@ -73,7 +80,7 @@ def _reason(given: Case, served: pd.DataFrame, year: int) -> str:
     several = sorted(set(used["group"]))
     if len(several) > 1:
         said.append(f"groups act on each other ({', '.join(several)})")
-    mixed = sorted(group for group, own in served.groupby("group") if own["option"].nunique() > 1)
+    mixed = sorted(group for group, own in served.groupby("group") if len(set(own["option"])) > 1)
     if mixed:
         said.append(f"areas that share ties or a transformer have different options ({', '.join(mixed)})")
     return "; ".join(said)

@@ -77,11 +77,12 @@ def _shared(given: Case, scenario: str) -> pd.DataFrame:
     rows = rows[rows["year"] >= first]
     named = {stream: name for name, streams in STREAMS.items() for stream in streams}
     present = rows.assign(value=rows["benefit_keur"] * rows["year"].map(factors), criterion=rows["stream"].map(named))
-    key = ["area", "group", "option", "criterion"]
-    values = present.dropna(subset=["criterion"]).groupby(key, sort=False)["value"].sum().unstack("criterion", fill_value=0.0)
+    values = present.dropna(subset=["criterion"]).pivot_table(
+        index=["area", "group", "option"], columns="criterion", values="value", aggfunc="sum", fill_value=0.0, sort=False
+    )
     values = values.reindex(columns=list(STREAMS), fill_value=0.0).assign(total=lambda table: table.sum(axis=1))
     values, needs = _reachable(given, values)
-    long = values.rename_axis(columns="criterion").stack().rename("value").reset_index()
+    long = values.reset_index().melt(["area", "group", "option"], var_name="criterion", value_name="value")
     shared = (
         scoring.attribute(long, needs, by="total")
         if len(long) and len(needs)
