@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridplan import planning, roadmap, robustness, scoring, valuation
+from gridplan import explorers, planning, roadmap, robustness, scoring, valuation
 from gridplan.errors import ParameterError, StudyError
 
 MARKS = {"source": "test", "evidence": "M"}
@@ -248,3 +248,25 @@ def test_the_best_plan_of_a_scenario_has_no_regret_in_it(case):
 def test_a_scenario_without_metrics_is_refused(case):
     with pytest.raises(ParameterError, match="did you mean 'high'"):
         planning.portfolio(case, "hihg")
+
+
+def test_the_explorer_of_weights_ranks_again_and_refuses_no_weight_in_words(case):
+    table = criteria("reliability", "efficiency")
+    values = planning.alternatives(with_criteria(case, table), "high")
+    explorer = explorers.weights(table, values, labels=case.labels)
+    first = explorer.shown[0].table["contribution_points"].sum()
+    explorer.controls["efficiency"].value = 0
+    assert explorer.fault == ""
+    assert explorer.shown[0].table["contribution_points"].sum() != pytest.approx(first)
+    explorer.controls["reliability"].value = 0
+    assert "weight" in explorer.shown[0].markdown
+
+
+def test_the_explorer_of_budgets_solves_again(case):
+    budgets = pd.DataFrame({"year": range(FIRST, LAST + 1), "fund": "grid", "kind": "capex", "budget_keur": 400.0, **MARKS})
+    own = replace(case, tables={**case.tables, "budgets": budgets})
+    explorer = explorers.budget(own, "high", planning.choices(own, time_limit_s=5.0))
+    many = len(explorer.shown[0].table)
+    explorer.controls["percent"].value = 10
+    assert explorer.fault == ""
+    assert len(explorer.shown[0].table) < many

@@ -74,7 +74,6 @@ class Enumerated:
         self.picked, self.last = picked, picked.last_year
         self.years = range(picked.first_year, self.last + 1)
         self.factor = {year: (1 + picked.discount_percent / 100) ** (picked.first_year - year) for year in self.years}
-        self.after = (1 + picked.discount_percent / 100) ** (picked.first_year - self.last - 1)
         self.projects = tables["projects"].set_index("project").to_dict("index")
         self.links = {(p, q): ("start", 0.0) for p, row in self.projects.items() for q in row["after"].split("|") if q}
         for row in tables.get("dependencies", pd.DataFrame()).itertuples():
@@ -150,7 +149,8 @@ class Enumerated:
             if not pd.isna(life):
                 while begun + life <= self.last:
                     begun += life
-                total += row["capex_keur"] * (begun + life - self.last - 1) / life * self.after
+                after = self.factor[self.last] / (1 + self.picked.discount_percent / 100)  # taken over in the year after the last
+                total += row["capex_keur"] * (begun + life - self.last - 1) / life * after
         for (area, _, year), options in self.worth.items():
             total += self.factor[year] * max(v for option, v in options if self.runs(plan, option, area, year))
         return total

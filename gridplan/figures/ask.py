@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,7 +126,8 @@ def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str
     """
     found = proposal.found
     if found.status == "infeasible":
-        said = listed(list(found.relaxations["reading"]), 2) if len(found.relaxations) else "none was found in the time allowed"
+        ways = named(found.relaxations, proposal.labels, "reading")["reading"]
+        said = listed(list(ways), 2) if len(ways) else "none was found in the time allowed"
         text = (
             "**No roadmap keeps every rule**, so nothing is asked for yet. The smallest change after which there is one: {said}."
         )
@@ -142,20 +144,28 @@ def summary(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str
     return Text("\n".join(f"- {sentence}" for sentence in said if sentence))
 
 
-def way_out(found: Any) -> Table | Text:
+def way_out(found: Any, labels: Mapping[str, str] | None = None) -> Table | Text:
     """Return the smallest change that makes an infeasible roadmap possible, as a table; nothing for any other.
 
     Parameters
     ----------
     found
         From :func:`gridplan.roadmap.solve`.
+    labels
+        Names of KPIs and projects.
     """
     if found.status != "infeasible" or found.relaxations.empty:
         return Text("")
     columns = ["kind", "item", "year", "allowed", "needed", "difference", "reading"]
     title = f"{len(found.relaxations)} changes, the smallest together, after which there is a roadmap"
     caption = "Each alone is not enough; other changes of the same size may do as well."
-    return Table(found.relaxations[columns], "way-out", title, caption, dict.fromkeys(columns[3:6], 1))
+    return Table(
+        named(found.relaxations[columns], labels or {}, "item", "reading"),
+        "way-out",
+        title,
+        caption,
+        dict.fromkeys(columns[3:6], 1),
+    )
 
 
 def _ask(found: Any, currency: str) -> str:
@@ -284,6 +294,25 @@ def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table |
     return Table(
         shown[["label", "driver", "measure", "capabilities"]], "objectives", title, "Capabilities: what has to be built for it."
     )
+
+
+def named(table: pd.DataFrame, labels: Mapping[str, str], *columns: str) -> pd.DataFrame:
+    """Return a table in whose texts the keys of projects, applications and KPIs are replaced by their names.
+
+    Parameters
+    ----------
+    table
+        Any table.
+    labels
+        Names by key; keys are words with an underscore.
+    columns
+        Columns of text.
+    """
+
+    def name(found: re.Match[str]) -> str:
+        return str(labels.get(found[0], found[0]))
+
+    return table.assign(**{c: [re.sub(r"\w+_[\w-]+", name, str(text)) for text in table[c]] for c in columns})
 
 
 PLANS = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,13 +9,10 @@ import plotly.graph_objects as go
 from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table, number
+from gridplan.figures.roadmap import short
 
 BINS = 60
 """Bars of a distribution."""
-
-
-WIDE = 44
-"""Characters of a line of a name beside an axis."""
 
 
 def tornado(table: pd.DataFrame, *, label: str, rows: int = 15) -> Figure:
@@ -33,7 +28,7 @@ def tornado(table: pd.DataFrame, *, label: str, rows: int = 15) -> Figure:
         Uncertainties to draw; the table holds all.
     """
     shown = table[:rows][::-1]
-    names = ["<br>".join(map(theme.text, textwrap.wrap(name, WIDE))) for name in shown["uncertainty"]]
+    names = [theme.text(short(str(name), 48)) for name in shown["uncertainty"]]
     planned = float(table["result_planned"].iloc[0]) if len(table) else 0.0
     figure = go.Figure()
     for end, colour, words in (("low", theme.CATEGORIES[2], "at its low end"), ("high", theme.CATEGORIES[1], "at its high end")):
@@ -50,7 +45,7 @@ def tornado(table: pd.DataFrame, *, label: str, rows: int = 15) -> Figure:
         place = ["middle left" if at else "middle right" for at in left]
         figure.add_trace(text.update(textposition=place, textfont={"size": 11, "color": theme.MUTED}))
     figure.add_vline(x=planned, line={"color": theme.INK, "width": 1.2})
-    figure.update_layout(barmode="overlay", height=170 + 34 * len(shown), margin={"t": 92, "r": 40})
+    figure.update_layout(barmode="overlay", height=170 + 28 * len(shown), margin={"t": 92, "r": 40})
     figure.update_xaxes(title_text=label, showgrid=True, separatethousands=True, range=_padded(shown, planned))
     figure.update_yaxes(showgrid=False)
     title, alt = "Nothing is uncertain", "No uncertainty."

@@ -118,13 +118,15 @@ def uncertainties(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:
         interruption=[name for name in streams if name == "interruption_cost"],
         kpis=[name for name in ("saidi_min", "saifi", "maifi_e", "ens_mwh") if name in given.contributions],
     )
-    return table.assign(uncertainty=[_named(row, given.labels) for row in table.itertuples()])
+    own = given.projects[["project", "label"]].drop_duplicates("label", keep=False)
+    labels = dict(zip(own["project"], own["label"], strict=True))  # two projects of one name stay two variables
+    return table.assign(uncertainty=[_named(row, labels) for row in table.itertuples()])
 
 
 def _named(row, labels: Mapping[str, str]) -> str:
     """Return what is uncertain as a reader knows it; rows of one name stay one variable."""
     if row.kind in ("capex", "opex", "delay"):
-        return f"{row.uncertainty.removesuffix(row.item)}{labels.get(row.item, row.item)} ({row.item})"
+        return f"{row.uncertainty.removesuffix(row.item)}{labels.get(row.item, row.item)}"
     return row.uncertainty.replace("_", " ")
 
 

@@ -10,6 +10,7 @@ from gridplan import roadmap, robustness, scoring, valuation
 from gridplan.planning._case import Case
 from gridplan.planning._economics import bills, cost_tests, cumulative, present_totals
 from gridplan.planning._futures import decisions, in_each_future, regret, tornado
+from gridplan.planning._kpis import kpis
 from gridplan.planning._money import break_even, by_class, cash_flows
 from gridplan.planning._plan import plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import portfolio
@@ -161,9 +162,9 @@ def proposal(
 
 
 def labels(given: Case) -> dict[str, str]:
-    """Return the names of projects, applications, capabilities and streams as a reader knows them."""
-    streams = valuation.streams()
-    named = dict(zip(streams["stream"], streams["label"], strict=True))
+    """Return the names of projects, applications, capabilities, KPIs and streams as a reader knows them."""
+    streams, known = valuation.streams(), kpis()
+    named = dict(zip(streams["stream"], streams["label"], strict=True)) | dict(zip(known["kpi"], known["label"], strict=True))
     for table, key in (("capabilities", "capability"), ("applications", "application"), ("projects", "project")):
         own = given.tables[table]
         named |= dict(zip(own[key], own["label"], strict=True))

@@ -6,6 +6,7 @@
   const PRINT_HEIGHT_ROWS = 760; // of a figure with a row for each name, or with panels below each other: a sheet of its own
   const LONG_NAME = 24; // characters of a name beside an axis that leave no room for the drawing on a phone
   const LONG_NAME_WIDTH = 640;
+  const YEAR_ROOM = 32; // px that the tick of a year takes
   const TITLE_ROOM = 26; // px above a panel for its title
   const CONFIG = {
     displaylogo: false,
@@ -21,7 +22,8 @@
   // What a figure asks for itself: a height on paper, a width below which it scrolls instead of shrinking.
   const wish = (layout, name) => (layout.meta && layout.meta[name]) || 0;
 
-  const axes = (layout, letter) => Object.keys(layout).filter((key) => new RegExp("^" + letter + "axis\\d*$").test(key)).map((key) => layout[key]);
+  const axisNames = (layout, letter) => Object.keys(layout).filter((key) => new RegExp("^" + letter + "axis\\d*$").test(key));
+  const axes = (layout, letter) => axisNames(layout, letter).map((key) => layout[key]);
 
   // Names beside the vertical axis, one a row.
   function rowNames(data, layout) {
@@ -40,8 +42,8 @@
     if (wish(layout, "print_height")) return wish(layout, "print_height");
     const isMap = Boolean(layout.yaxis && layout.yaxis.scaleanchor);
     const below = new Set(axes(layout, "y").filter((axis) => !axis.overlaying).map((axis) => String(axis.domain))).size;
-    const tall = rowNames(data, layout).length > 5 || below > 1;
-    const most = isMap ? PRINT_HEIGHT_MAP : tall ? Math.max(PRINT_HEIGHT, Math.min(PRINT_HEIGHT_ROWS, 0.75 * plot.offsetHeight)) : PRINT_HEIGHT;
+    const share = rowNames(data, layout).length > 5 ? 0.92 : below > 1 ? 0.7 : 0;
+    const most = isMap ? PRINT_HEIGHT_MAP : Math.max(PRINT_HEIGHT, Math.min(PRINT_HEIGHT_ROWS, share * plot.offsetHeight));
     return Math.min(plot.offsetHeight, most);
   }
 
@@ -81,10 +83,6 @@
   }
 
   function spareTicks(layout) {
-    axes(layout, "x").filter((axis) => axis.dtick === 1).forEach((axis) => {
-      delete axis.dtick; // every year has no room
-      axis.nticks = 5;
-    });
     axes(layout, "x").filter((axis) => axis.domain && axis.domain[1] - axis.domain[0] < 0.6).forEach((axis) => {
       axis.tickfont = { size: 10, ...axis.tickfont };
       axis.nticks = 4;
@@ -106,6 +104,19 @@
     Plotly.relayout(plot, change);
   }
 
+  // Every year has its tick where there is room for it, else every second, third, ...
+  function spareYears(plot) {
+    const change = {};
+    axisNames(plot.layout, "x").forEach((name) => {
+      const drawn = plot._fullLayout[name], yearly = plot.dataset[name + "Yearly"] || (plot.layout[name].dtick === 1 ? "yes" : "");
+      if (!yearly || !drawn || drawn.type === "category") return;
+      plot.dataset[name + "Yearly"] = yearly;
+      const each = drawn._length / Math.abs(drawn.range[1] - drawn.range[0]);
+      change[name + ".dtick"] = Math.max(1, Math.ceil(YEAR_ROOM / each));
+    });
+    if (Object.keys(change).length) Plotly.relayout(plot, change);
+  }
+
   function holdWidth(plot, data, layout) {
     const least = leastWidth(data, layout);
     if (least <= plot.clientWidth) return;
@@ -122,7 +133,7 @@
       const drawing = specification(plot);
       if (drawing.layout.height) plot.style.height = drawing.layout.height + "px";
       holdWidth(plot, drawing.data, drawing.layout);
-      Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow(plot)));
+      Plotly.newPlot(plot, drawing).then(() => { makeRoom(plot, narrow(plot)); spareYears(plot); });
     } catch (fault) {
       plot.dataset.drawn = "failed";
       plot.textContent = "This figure could not be drawn; its data can be downloaded below.";
@@ -165,6 +176,7 @@
       plot.style.height = height + "px";
       Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
       makeRoom(plot, false);
+      spareYears(plot);
     });
   });
   window.addEventListener("afterprint", () => {
@@ -173,6 +185,7 @@
       plot.style.height = plot.dataset.height;
       Plotly.relayout(plot, { width: plot.dataset.width ? parseFloat(plot.dataset.width) : null, height: parseFloat(plot.dataset.height), autosize: !plot.dataset.width });
       makeRoom(plot, false);
+      spareYears(plot);
     });
   });
 
