@@ -81,7 +81,7 @@ def money(
     return planning.proposal(own, "high", planning.choices(own))
 
 
-# --- money ---------------------------------------------------------------------------------------------------------------------
+# --- money --------------------------------------------------------------------------------------------------------------
 
 
 def test_present_values_come_to_the_value_of_the_roadmap(own):
@@ -134,7 +134,7 @@ def test_savings_of_the_utility_lower_the_bill_and_those_of_customers_do_not(own
     assert bill["savings_keur"].to_numpy() == pytest.approx(utility.reindex(bill.index, fill_value=0.0).to_numpy() * level)
 
 
-# --- traceability ----------------------------------------------------------------------------------------------------------------
+# --- traceability ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_two_bring_together_is_shared_by_the_mean_of_both_orders():
@@ -182,7 +182,7 @@ def test_an_objective_of_unknown_streams_is_refused_with_its_row(given):
     assert "row 2" in str(raised.value)
 
 
-# --- KPIs and alternatives -------------------------------------------------------------------------------------------------------
+# --- KPIs and alternatives ------------------------------------------------------------------------------------------------
 
 
 def test_kpis_today_without_and_with_the_plan(own):
@@ -211,7 +211,7 @@ def test_alternatives_hold_the_conventional_plan_and_what_options_spare(given):
     assert list(words.frame["alternative"])[1] == "Storage"
 
 
-# --- words of odd plans ----------------------------------------------------------------------------------------------------------
+# --- words of odd plans ---------------------------------------------------------------------------------------------------
 
 
 def everything(own: planning.Proposal, risk: planning.Risk | None) -> list:

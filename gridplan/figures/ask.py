@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from gridplan.figures import plans
 from gridplan.figures.economics import amount
 from gridplan.figures.outputs import Card, Cards, Table, Text, number, prose
 from gridplan.figures.sentences import listed
@@ -22,6 +23,11 @@ def absent(tables: Sequence[str]) -> Text:
         "report shows the state of the network and what the futures ask of it, and claims no benefit."
     )
     return prose(text.replace("{verb}", "is" if len(tables) == 1 else "are"), names=listed(list(tables), 4))
+
+
+def elsewhere(tables: Sequence[str]) -> Text:
+    """Say in a section about a roadmap that there is none, where a study lacks the tables for it."""
+    return prose("Not part of this report: the study lacks the tables named at its head.") if tables else Text("")
 
 
 def cards(proposal: Any, chances: pd.DataFrame | None = None, *, currency: str = "EUR") -> Cards:
@@ -339,6 +345,23 @@ def drawn(table: pd.DataFrame, most: int = 4) -> list[str]:
         ["aimed", "change"], ascending=False, kind="stable"
     )
     return list(order.loc[order["aimed"] | (order["change"] > 0.005), "kpi"].head(most))
+
+
+def lesson(proposal: Any, risk: Any, other: Any, *, currency: str = "EUR") -> Text:
+    """Say what a plan tells the planner, with what is known of its risk and of other futures.
+
+    Parameters
+    ----------
+    proposal
+        :class:`gridplan.planning.Proposal`.
+    risk, other
+        :class:`gridplan.planning.Risk` and :class:`gridplan.planning.OtherFutures`, or nothing.
+    currency
+        Currency of the amounts.
+    """
+    chances = pd.DataFrame({"kpi": [], "probability_percent": []}) if risk is None else risk.chances
+    sure = pd.DataFrame({"project": [], "decision": []}) if other is None else other.decisions
+    return plans.lesson(proposal.found, proposal.worth, sure=sure, chances=chances, currency=currency)
 
 
 def pays_title(chances: pd.DataFrame) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 from gridplan import gaps, roadmap
 from gridplan.planning._case import Case
 from gridplan.planning._kpis import kpis
-from gridplan.planning._plan import needed
+from gridplan.planning._plan import needed, needs
+from gridplan.planning._traceability import before, with_before
 from gridplan.study import Study
 
 NONE, NETWORK = "none", "flexibility"
@@ -117,8 +118,9 @@ def _reinforcement(given: Case, scenario: str, year: int) -> dict[str, float]:
 
 
 def _non_wires(given: Case, found: roadmap.Roadmap, option: str, cost: float) -> dict[str, object]:
-    areas = sorted(set(given.metrics["area"]))
-    names = set().union(*(needed(given.closures, option, area) for area in areas)) if areas else set()
+    known = needs(given.closures)
+    closing = set().union(*(needed(known, option, area) for area in set(given.metrics["area"])))
+    names = with_before(before(given), closing)
     spent = given.projects.loc[given.projects["project"].isin(names), "capex_keur"].sum()
     used = (found.options["option"] == option).any()
     remark = "in service in the roadmap" if used else "in service in no area of the roadmap"

@@ -144,12 +144,16 @@ def chains(given: Case, found: roadmap.Roadmap) -> dict[str, list[str]]:
     """Return the projects of a roadmap that each application in service needs, those before them included, by start."""
     used = found.options[found.options["option"] != NONE]
     each = used.assign(application=used["option"].str.split("+")).explode("application")
-    before = _before(given)
+    earlier = before(given)
     order = list(found.schedule["project"])
     return {
-        str(name): [p for p in order if p in _with(before, _closing(given.closures, str(name), set(own["area"]), set(order)))]
+        str(name): _ordered(order, with_before(earlier, _closing(given.closures, str(name), set(own["area"]), set(order))))
         for name, own in each.groupby("application", sort=False)
     }
+
+
+def _ordered(order: list[str], names: set[str]) -> list[str]:
+    return [name for name in order if name in names]
 
 
 def _closing(closures: pd.DataFrame, application: str, areas: set[str], chosen: set[str]) -> set[str]:
@@ -159,19 +163,20 @@ def _closing(closures: pd.DataFrame, application: str, areas: set[str], chosen: 
     return set().union(*(way for way in whole if way <= chosen))
 
 
-def _before(given: Case) -> dict[str, set[str]]:
+def before(given: Case) -> dict[str, set[str]]:
+    """Return for each project those that must come before it."""
     links = roadmap.edges(roadmap.portfolio({n: given.tables[n] for n in ("projects", "dependencies") if n in given.tables}))
     return {name: set(own["after"]) for name, own in links.groupby("project")}
 
 
-def _with(before: Mapping[str, set[str]], names: Iterable[str]) -> set[str]:
+def with_before(earlier: Mapping[str, set[str]], names: Iterable[str]) -> set[str]:
     """Return projects and all those before them."""
     found, waiting = set(), list(names)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += before.get(name, set())
+            waiting += earlier.get(name, set())
     return found
 
 
