@@ -51,7 +51,7 @@ def hostile(tmp_path_factory) -> Path:
 def test_a_notebook_keeps_the_rules_of_the_house(path):
     nb = nbformat.read(path, as_version=4)
     code = [c for c in nb.cells if c.cell_type == "code"]
-    assert 15 <= len(nb.cells) <= 35
+    assert 15 <= len(nb.cells) <= (110 if path.stem == "90-modernisation-plan" else 35)  # the report follows a long outline
     assert nb.metadata.kernelspec.name == "python3"
     assert [c for c in code if c.outputs or c.execution_count] == []
     assert [c.source for c in code if "def " in c.source or "lambda" in c.source] == []
@@ -229,32 +229,56 @@ def test_a_roadmap_without_money_says_what_would_have_to_give(with_metrics, tmp_
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory) -> report.Run:
+def plan(with_metrics, tmp_path_factory) -> report.Run:
     out = tmp_path_factory.mktemp("plan")
-    return report.render(
-        ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=ROOT / "data" / "oberrhein", parameters={"every": 15}, out=out
-    )
+    small = {"every": 96, "time_limit_s": 5.0, "samples": 200}
+    return report.render(ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=with_metrics, parameters=small, out=out)
+
+
+OUTLINE = {
+    "drivers": ["objectives"],
+    "current state": ["areas", "map-areas", "map-loading", "reliability-history", "map-minutes", "architecture", "capability"],
+    "futures and needs": ["outlook", "hosting-samples", "gaps-by-kind", "verdicts"],
+    "architecture": ["states", "architecture-plan", "architecture-target", "standards-coverage", "communication-map"],
+    "alternatives": ["alternatives", "roadmap-plans", "roadmap-left-out"],
+    "roadmap": ["roadmap-gantt", "binding"],
+    "cost": ["spend-by-class-of-spend", "roadmap-spend"],
+    "benefits": ["money", "benefits-by-application", "cost-tests", "cumulative"],
+    "scores": ["ranking", "rank-acceptability"],
+    "risk": ["npv-samples", "tornado", "targets", "decisions"],
+    "metrics": ["performance-metrics", "roadmap-kpis"],
+    "customers": ["bill-impact", "bill-table"],
+    "traceability": ["traceability", "traceability-matrix"],
+    "appendices": ["assumptions", "sources"],
+}
+"""Sections of the report, and what a reader looks for in each."""
 
 
 def test_the_plan_report_holds_what_a_reader_relies_on(plan):
-    figures = {file.stem for file in plan.csv}
-    assert {
-        "map-areas",
-        "outlook",
-        "hosting-samples",
-        "voltage-by-area",
-        "map-loading",
-        "loading-duration",
-        "energy-by-month",
-        "exchange",
-        "areas",
-        "map-minutes",
-    } <= figures
-    areas = pd.read_csv(plan.folder / "csv" / "areas.csv")
-    assert len(areas) == 4
-    assert areas["customers"].sum() == 20977
-    manifest = json.loads(plan.manifest.read_text("utf-8"))
-    assert manifest["outcome"] == "complete"
+    found = {file.stem: pd.read_csv(file) for file in plan.csv}
+    assert {section: set(names) - set(found) for section, names in OUTLINE.items() if set(names) - set(found)} == {}
+    assert len(found["areas"]) == 4
+    assert found["areas"]["customers"].sum() == 20977
+    assert json.loads(plan.manifest.read_text("utf-8"))["outcome"] == "complete"
+
+
+def test_the_plan_report_says_one_number_for_one_thing(plan):
+    """Present value, capital, benefit and SAIDI are the same in every section, and in the prose at the head of the page."""
+    found = {file.stem: pd.read_csv(file) for file in plan.csv}
+    last = found["cumulative"].iloc[-1]
+    society = found["cost-tests"].set_index("test").loc["SCT"]
+    roadmap_value = found["alternatives"].query("kind == 'this plan'")["npv_keur"].item()
+    assert last["npv_keur"] == pytest.approx(society["npv_keur"])
+    assert last["npv_keur"] == pytest.approx(roadmap_value)
+    shared = found["benefits-by-application"]["pv_keur"].sum()
+    assert last["pv_benefits_keur"] == pytest.approx(shared)
+    capital = found["spend-by-class-of-spend"].query("kind == 'capital'")["spend_keur"].sum()
+    assert capital == pytest.approx(found["roadmap-spend"].query("kind == 'capex'")["used"].sum())
+    named = set("|".join(found["traceability-matrix"]["projects"].dropna()).split("|"))
+    assert named == set(found["roadmap-gantt"]["project"])
+    text = plan.page.read_text("utf-8").replace("\u2009", "")
+    assert f"Approval is asked for {len(found['roadmap-gantt'])} projects with {capital / 1000:.1f} million EUR" in text
+    assert f"{found['bill-impact']['per_customer'].max():.0f} EUR more in a year" in text
 
 
 def test_the_plan_report_opens_offline_with_every_figure_drawn(plan):

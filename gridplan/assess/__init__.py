@@ -20,6 +20,7 @@ from gridplan.assess._outages import (
     reliability_today,
     with_calibration,
 )
+from gridplan.assess._outlook import Conventional, conventional, outlook
 from gridplan.assess._replay import ROADMAP, replay
 from gridplan.assess._restoration import devices, restoration, services
 from gridplan.assess._run import COLUMNS, KEY, Execution, fleet, metrics
@@ -45,6 +46,7 @@ __all__ = [
     "KEY",
     "NONE",
     "ROADMAP",
+    "Conventional",
     "Execution",
     "ReliabilityToday",
     "Settings",
@@ -53,6 +55,7 @@ __all__ = [
     "alone_and_together",
     "calibrated",
     "chosen",
+    "conventional",
     "cost_by_class",
     "cvr",
     "default_cache",
@@ -74,6 +77,7 @@ __all__ = [
     "operating_case",
     "options",
     "outages",
+    "outlook",
     "overlap",
     "reliability_today",
     "replay",

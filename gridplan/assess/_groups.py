@@ -22,7 +22,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-_SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
+SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +245,7 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
         if key not in plans:
             cases = {year: joint.case for year, joint in joints}
             limits = found[years[0]][option].case.limits
-            plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=_SEARCH) if cases else None
+            plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=SEARCH) if cases else None
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)

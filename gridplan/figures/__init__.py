@@ -3,8 +3,10 @@
 from gridplan.figures import (
     applications,
     architecture,
+    ask,
     capability,
     communications,
+    economics,
     futures,
     hosting,
     inventory,
@@ -19,6 +21,7 @@ from gridplan.figures import (
     scoring,
     sentences,
     theme,
+    traceability,
 )
 from gridplan.figures.maps import Map
 from gridplan.figures.outputs import Card, Cards, Figure, Table, Text, number, prose
@@ -32,8 +35,10 @@ __all__ = [
     "Text",
     "applications",
     "architecture",
+    "ask",
     "capability",
     "communications",
+    "economics",
     "futures",
     "hosting",
     "inventory",
@@ -50,4 +55,5 @@ __all__ = [
     "scoring",
     "sentences",
     "theme",
+    "traceability",
 ]

@@ -55,7 +55,8 @@ def state_title(state: str, systems: pd.DataFrame, flows: pd.DataFrame, broken: 
     """
     over = int((flows["via"] != "").sum())
     bars = f"{over} of them over a bus or the DMZ" if over else "none over a bus or a DMZ"
-    return f"{state}: {len(systems)} systems, {len(flows)} interfaces, {bars}; {len(broken)} security findings"
+    found = f"{len(broken)} security finding{'' if len(broken) == 1 else 's'}"
+    return f"{state}: {len(systems)} systems, {len(flows)} interfaces, {bars}; {found}"
 
 
 def findings(broken: pd.DataFrame) -> Table:

@@ -63,9 +63,9 @@ class Figure:
         layout = {"template": theme.template(), "title": {"text": theme.text(self.title)}}
         object.__setattr__(self, "figure", go.Figure(self.figure).update_layout(layout))
 
-    def renamed(self, name: str) -> Figure:
-        """Return the same figure under another name, for a page that shows two of a kind."""
-        return replace(self, name=name)
+    def renamed(self, name: str, *, title: str = "") -> Figure:
+        """Return the same figure under another name, for a page that shows two of a kind, or with another title."""
+        return replace(self, name=name, title=title or self.title)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
         drawn = json.loads(self.figure.to_json())
@@ -110,10 +110,14 @@ class Table:
         foot = f"<p>{more} further row{'s' if more != 1 else ''} in the CSV.</p>" if more > 0 else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}"
 
+    def shortened(self, rows: int) -> Table:
+        """Return the same table with fewer rows shown; the CSV keeps all."""
+        return replace(self, rows=rows)
+
     def _row(self, row: dict[str, Any], numeric: Sequence[bool]) -> str:
         by_unit = UNIT_DIGITS.get(row.get("unit"))
         digits = {c: self.digits.get(c, by_unit if not tables.unit(c) else None) for c in row}
-        words = {c: str(v) if tables.unit(c) == "yr" else number(v, digits[c]) for c, v in row.items()}
+        words = {c: _year(v) if tables.unit(c) == "yr" else number(v, digits[c]) for c, v in row.items()}
         return "".join(_cell("td", word, n) for word, n in zip(words.values(), numeric, strict=True))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002 - IPython's signature
@@ -252,6 +256,12 @@ def _plain_number(value: object) -> float | int | None:
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or _missing(value):
         return None
     return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def _year(value: Any) -> str:
+    """Write a year, without a space between its thousands; what is missing as a dash."""
+    whole = isinstance(value, numbers.Real) and not _missing(value) and float(value).is_integer()
+    return str(int(value)) if whole else number(value)
 
 
 def _literal(text: str) -> str:

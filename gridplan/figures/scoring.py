@@ -15,8 +15,8 @@ SHORTEST = 4
 """Share of the longest bar [%] from which a part of it is wide enough for its number."""
 
 
-WIDE = 26
-"""Characters of a line of a name beside an axis."""
+WIDE = 32
+"""Characters of a line of a name beside an axis, of which there are two at most."""
 
 
 def _plain(keys: pd.Series | pd.Index | list[str], labels: dict[str, str] | None) -> list[str]:
@@ -26,7 +26,12 @@ def _plain(keys: pd.Series | pd.Index | list[str], labels: dict[str, str] | None
 
 def _names(keys: pd.Series | pd.Index | list[str], labels: dict[str, str] | None) -> list[str]:
     """Return the names that a reader knows, escaped for what is drawn and broken where they are long."""
-    return ["<br>".join(theme.text(line) for line in textwrap.wrap(name, WIDE) or [""]) for name in _plain(keys, labels)]
+    return ["<br>".join(theme.text(line) for line in _lines(name)) for name in _plain(keys, labels)]
+
+
+def _lines(name: str) -> list[str]:
+    """Return a name in two lines at most."""
+    return textwrap.wrap(name, WIDE, max_lines=2, placeholder=" …") or [""]
 
 
 def ranking(contributions: pd.DataFrame, *, labels: dict[str, str] | None = None, rows: int = 40) -> Figure:
@@ -54,7 +59,7 @@ def ranking(contributions: pd.DataFrame, *, labels: dict[str, str] | None = None
         figure.add_trace(bar.update(hovertemplate="%{y}: %{x:.1f} points from %{fullData.name}<extra></extra>"))
     ends = go.Scatter(x=total[shown], y=_names(shown, labels), mode="text", text=[f" {number(v, 1)}" for v in total[shown]])
     figure.add_trace(ends.update(textposition="middle right", showlegend=False, hoverinfo="skip", cliponaxis=False))
-    figure.update_layout(barmode="relative", bargap=0.3, height=210 + 28 * len(shown), margin={"r": 56, "b": 130})
+    figure.update_layout(barmode="relative", bargap=0.3, height=210 + 36 * len(shown), margin={"r": 56, "b": 130})
     figure.update_layout(legend={"yref": "container", "y": 0, "yanchor": "bottom"})
     figure.update_xaxes(title_text="Score [points of 100]", rangemode="tozero", showgrid=True)
     figure.update_yaxes(showgrid=False)
@@ -90,7 +95,7 @@ def acceptability(shares: pd.DataFrame, *, labels: dict[str, str] | None = None,
     heat.update(texttemplate="%{text}", colorscale=scale, zmin=0, zmax=100, xgap=2, ygap=2)
     heat.update(colorbar={"title": {"text": "Share of<br>weights [%]"}, "thickness": 12, "outlinewidth": 0})
     figure = go.Figure(heat.update(hovertemplate="%{y} has rank %{x} in %{z:.1f} % of the weights<extra></extra>"))
-    figure.update_layout(height=150 + 28 * len(grid))
+    figure.update_layout(height=150 + 36 * len(grid))
     figure.update_xaxes(title_text="Rank", type="category", side="bottom")
     figure.update_yaxes(showgrid=False)
     first = shares[shares["rank"] == 1].sort_values("share_percent", ascending=False, kind="stable")

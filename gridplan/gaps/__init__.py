@@ -6,13 +6,16 @@ tables after some projects, :func:`states` as is, interim and target, :func:`cha
 devices by year.
 """
 
-from gridplan.gaps._check import check, given
+from gridplan.gaps._check import NEEDED, check, given
 from gridplan.gaps._facts import Facts, State, changes, earliest, facts, growth, state, states
 from gridplan.gaps._find import delivered, flows_of
+from gridplan.gaps._overview import Overview, overview
 from gridplan.gaps._report import by_project, closures, find, routes, shortest, verdicts
 
 __all__ = [
+    "NEEDED",
     "Facts",
+    "Overview",
     "State",
     "by_project",
     "changes",
@@ -25,6 +28,7 @@ __all__ = [
     "flows_of",
     "given",
     "growth",
+    "overview",
     "routes",
     "shortest",
     "state",

@@ -8,6 +8,7 @@ draws, or knows a benefit of its own.
 """
 
 from gridplan.planning._case import Case, case, money
+from gridplan.planning._economics import bills, cost_tests, cumulative, customers_of, present_totals, spend_by
 from gridplan.planning._futures import decisions, in_each_future, regret, tornado
 from gridplan.planning._kpis import contributions, kpis
 from gridplan.planning._money import (
@@ -21,41 +22,65 @@ from gridplan.planning._money import (
 )
 from gridplan.planning._plan import bands, plan, robust_targets, terms, uncertainties
 from gridplan.planning._portfolio import choices, portfolio, quick, scaled, years_of
+from gridplan.planning._proposal import OtherFutures, Proposal, Risk, Scores, labels, other_futures, proposal, risk, scores
 from gridplan.planning._replay import replayed, replayed_benefits
+from gridplan.planning._reporting import considered, measures, missing
 from gridplan.planning._scores import alternatives, costs, criteria, criterion_labels, screening
+from gridplan.planning._traceability import chains, shares, traceability
 
 __all__ = [
     "Case",
+    "OtherFutures",
+    "Proposal",
+    "Risk",
+    "Scores",
     "alternatives",
     "bands",
+    "bills",
     "break_even",
     "by_class",
     "case",
     "cash_flows",
+    "chains",
     "choices",
+    "considered",
     "contributions",
+    "cost_tests",
     "costs",
     "criteria",
     "criterion_labels",
+    "cumulative",
+    "customers_of",
     "decisions",
     "declared_after",
     "in_each_future",
     "kpis",
+    "labels",
     "mean_benefits",
+    "measures",
+    "missing",
     "money",
+    "other_futures",
     "plan",
     "portfolio",
+    "present_totals",
+    "proposal",
     "quick",
     "regret",
     "replayed",
     "replayed_benefits",
+    "risk",
     "robust_targets",
     "scaled",
+    "scores",
     "screening",
+    "shares",
+    "spend_by",
     "stream_labels",
     "streams_by_year",
     "terms",
     "tornado",
+    "traceability",
     "uncertainties",
     "years_of",
 ]

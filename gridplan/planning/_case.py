@@ -91,7 +91,12 @@ def _index(currency: str) -> str:
 
 
 def case(
-    study: Study, metrics: pd.DataFrame, *, price_index: str | None = None, items: Mapping[str, str | None] | None = None
+    study: Study,
+    metrics: pd.DataFrame,
+    *,
+    price_index: str | None = None,
+    items: Mapping[str, str | None] | None = None,
+    facts: gaps.Facts | None = None,
 ) -> Case:
     """Value the metrics of a study in every scenario, and find the projects that close its gaps.
 
@@ -105,6 +110,8 @@ def case(
         As for :func:`money`.
     items
         Items of the prices by role, as for :func:`gridplan.valuation.benefits`.
+    facts
+        From :func:`gridplan.gaps.facts`, if they are there already.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def case(
         money=level,
         benefits=worth,
         contributions=_known(contributions(metrics), worth),
-        closures=gaps.closures(gaps.facts(study.tables, year=study.base_year)),
+        closures=gaps.closures(facts or gaps.facts(study.tables, year=study.base_year)),
         unavailable=failed,
     )
 

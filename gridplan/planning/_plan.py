@@ -89,14 +89,17 @@ def yearly(parts: pd.DataFrame, years: np.ndarray) -> pd.DataFrame:
     return frame.assign(**{name: (wide[name][known.astype(int)].to_numpy() @ weights).ravel() for name in names})
 
 
-def needed(closures: pd.DataFrame, option: str, area: str) -> set[str]:
-    """Return the projects that an option needs in an area; of several ways to close a gap the first named."""
-    own = closures[closures["application"].isin(option.split("+")) & closures["area"].isin(["", area])]
-    names: set[str] = set()
-    for _, gap in own[own["way"] > 0].groupby(["application", "kind", "item", "area"], sort=False):
-        ways = {number: list(way["project"]) for number, way in gap.groupby("way")}
-        names |= set(ways[min(ways)])
-    return names
+def needs(closures: pd.DataFrame) -> dict[tuple[str, str], set[str]]:
+    """Return the projects that each application needs in an area (empty: in all); of several ways the first named."""
+    own = closures[closures["way"] > 0]
+    first = own.groupby(["application", "kind", "item", "area"], sort=False)["way"].transform("min")
+    kept = own[own["way"] == first]
+    return {(str(name), str(area)): set(part) for (name, area), part in kept.groupby(["application", "area"])["project"]}
+
+
+def needed(known: Mapping[tuple[str, str], set[str]], option: str, area: str) -> set[str]:
+    """Return the projects that an option needs in an area, from :func:`needs`."""
+    return set().union(*(known.get((name, where), set()) for name in option.split("+") for where in ("", area)))
 
 
 def uncertainties(given: Case, found: roadmap.Roadmap) -> pd.DataFrame:

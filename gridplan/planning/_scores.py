@@ -8,7 +8,7 @@ import pandas as pd
 from gridplan import roadmap, scoring, valuation
 from gridplan.errors import Problem, StudyError
 from gridplan.planning._case import Case
-from gridplan.planning._plan import needed
+from gridplan.planning._plan import needed, needs
 
 STREAMS = {
     "reliability": ("interruption_cost",),
@@ -96,15 +96,14 @@ def _shared(given: Case, scenario: str) -> pd.DataFrame:
 def _reachable(given: Case, values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return values and needs of the options whose every gap some project closes."""
     never = given.closures[given.closures["way"] == 0]
+    stuck, known = set(zip(never["application"], never["area"], strict=True)), needs(given.closures)
     rows, kept = [], []
     for area, group, option in values.index:
-        stuck = never[never["application"].isin(option.split("+")) & never["area"].isin(["", area])]
-        if len(stuck):
+        if stuck & {(name, where) for name in option.split("+") for where in ("", area)}:
             continue
         kept.append((area, group, option))
-        rows += [(area, group, option, name) for name in sorted(needed(given.closures, option, area))]
-    needs = pd.DataFrame(rows, columns=["area", "group", "option", "project"])
-    return values.loc[kept], needs
+        rows += [(area, group, option, name) for name in sorted(needed(known, option, area))]
+    return values.loc[kept], pd.DataFrame(rows, columns=["area", "group", "option", "project"])
 
 
 def _counted(given: Case) -> pd.DataFrame:

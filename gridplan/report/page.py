@@ -90,8 +90,13 @@ def assemble(notebook: nbformat.NotebookNode, fallback_title: str) -> Page:
     _finish_tables(soup)
     for link in soup.select("a[href^=http]"):
         link["rel"] = "noopener noreferrer"
-    page.body = Markup(soup.decode(formatter="minimal"))  # noqa: S704 - every part of it was escaped or sanitised
+    page.body = Markup(_kept_together(soup.decode(formatter="minimal")))  # noqa: S704 - every part of it was escaped or sanitised
     return page
+
+
+def _kept_together(text: str) -> str:
+    """Put spaces that do not break between the digits of a number, and between a number and its per cent."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<=\d)\u2009(?=\d)", "\u202f", text))
 
 
 def _cell(cell: nbformat.NotebookNode, page: Page) -> str:

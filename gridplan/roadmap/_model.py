@@ -332,5 +332,6 @@ def _blocks(given: Portfolio, needs: dict[tuple[str, str], int | None], years: n
 
 
 def _series(rows: pd.DataFrame, column: str, years: np.ndarray) -> np.ndarray:
-    known = rows[["year", column]].dropna()
-    return _line(known["year"].to_numpy(), known[column].to_numpy(float), years) if len(known) else np.zeros(len(years))
+    values = rows[column].to_numpy(dtype=float)
+    known = ~np.isnan(values)
+    return _line(rows["year"].to_numpy()[known], values[known], years) if known.any() else np.zeros(len(years))

@@ -3,6 +3,10 @@
   const PRINT_WIDTH = 672; // px between the margins of an A4 sheet
   const PRINT_HEIGHT = 325; // at most, 86 mm: two figures, their words and a heading on a sheet
   const PRINT_HEIGHT_MAP = 350;
+  const PRINT_HEIGHT_ROWS = 760; // of a figure with a row for each name, or with panels below each other: a sheet of its own
+  const LONG_NAME = 24; // characters of a name beside an axis that leave no room for the drawing on a phone
+  const LONG_NAME_WIDTH = 640;
+  const YEAR_ROOM = 32; // px that the tick of a year takes
   const TITLE_ROOM = 26; // px above a panel for its title
   const CONFIG = {
     displaylogo: false,
@@ -18,6 +22,31 @@
   // What a figure asks for itself: a height on paper, a width below which it scrolls instead of shrinking.
   const wish = (layout, name) => (layout.meta && layout.meta[name]) || 0;
 
+  const axisNames = (layout, letter) => Object.keys(layout).filter((key) => new RegExp("^" + letter + "axis\\d*$").test(key));
+  const axes = (layout, letter) => axisNames(layout, letter).map((key) => layout[key]);
+
+  // Names beside the vertical axis, one a row.
+  function rowNames(data, layout) {
+    const drawn = data.filter((t) => (t.orientation === "h" || t.type === "heatmap") && Array.isArray(t.y)).flatMap((t) => t.y);
+    const names = [...axes(layout, "y").flatMap((axis) => axis.ticktext || []), ...drawn.filter((name) => typeof name === "string")];
+    return Array.from(new Set(names));
+  }
+
+  function leastWidth(data, layout) {
+    const lines = rowNames(data, layout).flatMap((name) => name.split("<br>"));
+    return Math.max(wish(layout, "least_width"), lines.some((line) => line.length > LONG_NAME) ? LONG_NAME_WIDTH : 0);
+  }
+
+  function printHeight(plot) {
+    const { data, layout } = plot;
+    if (wish(layout, "print_height")) return wish(layout, "print_height");
+    const isMap = Boolean(layout.yaxis && layout.yaxis.scaleanchor);
+    const below = new Set(axes(layout, "y").filter((axis) => !axis.overlaying).map((axis) => String(axis.domain))).size;
+    const share = rowNames(data, layout).length > 5 ? 0.92 : below > 1 ? 0.7 : 0;
+    const most = isMap ? PRINT_HEIGHT_MAP : Math.max(PRINT_HEIGHT, Math.min(PRINT_HEIGHT_ROWS, share * plot.offsetHeight));
+    return Math.min(plot.offsetHeight, most);
+  }
+
   // --- figures: drawn on sight, the rest while nothing else is to do, all of them before printing
 
   function specification(plot) {
@@ -26,7 +55,7 @@
     if (narrow(plot)) {
       stackPanels(layout);
       spareTicks(layout);
-      if (!wish(layout, "least_width")) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
+      if (!leastWidth(data, layout)) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
       config.displayModeBar = false;
     }
@@ -34,7 +63,6 @@
     return { data, layout, frames, config };
   }
 
-  const axes = (layout, letter) => Object.keys(layout).filter((key) => new RegExp("^" + letter + "axis\\d*$").test(key)).map((key) => layout[key]);
   const panelTitles = (layout) => (layout.annotations || []).filter((a) => a.xref === "paper" && a.yref === "paper");
 
   // On a phone, panels side by side go one below the other, each with its title.
@@ -76,9 +104,23 @@
     Plotly.relayout(plot, change);
   }
 
-  function holdWidth(plot, layout) {
-    if (wish(layout, "least_width") <= plot.clientWidth) return;
-    layout.width = plot.dataset.width = wish(layout, "least_width");
+  // Every year has its tick where there is room for it, else every second, third, ...
+  function spareYears(plot) {
+    const change = {};
+    axisNames(plot.layout, "x").forEach((name) => {
+      const drawn = plot._fullLayout[name], yearly = plot.dataset[name + "Yearly"] || (plot.layout[name].dtick === 1 ? "yes" : "");
+      if (!yearly || !drawn || drawn.type === "category") return;
+      plot.dataset[name + "Yearly"] = yearly;
+      const each = drawn._length / Math.abs(drawn.range[1] - drawn.range[0]);
+      change[name + ".dtick"] = Math.max(1, Math.ceil(YEAR_ROOM / each));
+    });
+    if (Object.keys(change).length) Plotly.relayout(plot, change);
+  }
+
+  function holdWidth(plot, data, layout) {
+    const least = leastWidth(data, layout);
+    if (least <= plot.clientWidth) return;
+    layout.width = plot.dataset.width = least;
     layout.dragmode = false;
     plot.style.overflowX = "auto";
     plot.tabIndex = 0; // scrolled by keys too
@@ -90,8 +132,8 @@
     try {
       const drawing = specification(plot);
       if (drawing.layout.height) plot.style.height = drawing.layout.height + "px";
-      holdWidth(plot, drawing.layout);
-      Plotly.newPlot(plot, drawing).then(() => makeRoom(plot, narrow(plot)));
+      holdWidth(plot, drawing.data, drawing.layout);
+      Plotly.newPlot(plot, drawing).then(() => { makeRoom(plot, narrow(plot)); spareYears(plot); });
     } catch (fault) {
       plot.dataset.drawn = "failed";
       plot.textContent = "This figure could not be drawn; its data can be downloaded below.";
@@ -129,12 +171,12 @@
     if (contents) { wasOpen = contents.open; contents.open = true; }
     plots.forEach((plot) => {
       draw(plot);
-      const isMap = Boolean(plot.layout.yaxis && plot.layout.yaxis.scaleanchor);
-      const height = wish(plot.layout, "print_height") || Math.min(plot.offsetHeight, isMap ? PRINT_HEIGHT_MAP : PRINT_HEIGHT);
+      const height = printHeight(plot);
       plot.dataset.height = plot.style.height;
       plot.style.height = height + "px";
       Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
       makeRoom(plot, false);
+      spareYears(plot);
     });
   });
   window.addEventListener("afterprint", () => {
@@ -143,6 +185,7 @@
       plot.style.height = plot.dataset.height;
       Plotly.relayout(plot, { width: plot.dataset.width ? parseFloat(plot.dataset.width) : null, height: parseFloat(plot.dataset.height), autosize: !plot.dataset.width });
       makeRoom(plot, false);
+      spareYears(plot);
     });
   });
 
