@@ -302,6 +302,10 @@ def objectives(table: pd.DataFrame | None, labels: Mapping[str, str]) -> Table |
     )
 
 
+KEYS = r"(?<=[:+] )[a-z]\w+|(?<=best )[a-z]\w+|\w+_[\w-]+"
+"""Words of a sentence that may be keys: with an underscore, or where a sentence names one."""
+
+
 def named(table: pd.DataFrame, labels: Mapping[str, str], *columns: str) -> pd.DataFrame:
     """Return a table in whose texts the keys of projects, applications and KPIs are replaced by their names.
 
@@ -310,7 +314,7 @@ def named(table: pd.DataFrame, labels: Mapping[str, str], *columns: str) -> pd.D
     table
         Any table.
     labels
-        Names by key; keys are words with an underscore.
+        Names by key.
     columns
         Columns of text.
     """
@@ -318,7 +322,7 @@ def named(table: pd.DataFrame, labels: Mapping[str, str], *columns: str) -> pd.D
     def name(found: re.Match[str]) -> str:
         return str(labels.get(found[0], found[0]))
 
-    return table.assign(**{c: [re.sub(r"\w+_[\w-]+", name, str(text)) for text in table[c]] for c in columns})
+    return table.assign(**{c: [re.sub(KEYS, name, str(text)) for text in table[c]] for c in columns})
 
 
 PLANS = {
@@ -430,6 +434,5 @@ def links_title(delivered: Mapping[str, Any], state: str) -> str:
     if state not in delivered:
         return "No link"
     links, today = delivered[state].links, next(iter(delivered.values())).links
-    return (
-        f"{len(links)} links carry it after this plan, {len(today)} today; {links['ownership'].eq('public').sum()} of them public"
-    )
+    when = "after this plan" if state == "This plan" else f"in the {state.lower()} state"
+    return f"{len(links)} links {when}, {links['ownership'].eq('public').sum()} of them public; {len(today)} today"
