@@ -240,7 +240,7 @@ def additivity_totals(errors: pd.DataFrame) -> pd.DataFrame:
     groups = errors.groupby(keys, sort=False)[numbers]
     table, mean = groups.sum(), groups.mean()
     rows = table.index.get_level_values("quantity").isin(_PER_CUSTOMER)
-    table = table.mask(rows, mean)
+    table.loc[rows] = mean.loc[rows]
     change = (table["joint"] - table["none"]).abs()
     table["error_percent"] = (100 * table["error"] / change).where(change > 1e-6 * table["none"].abs().clip(lower=1.0))
     return table.reset_index()
