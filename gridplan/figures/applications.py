@@ -317,7 +317,7 @@ def additivity(table: pd.DataFrame) -> Table:
     table
         `check`, `group`, `quantity`, `none`, `added`, `joint`, `error`, `error_percent`: the network.
     """
-    shown = table.assign(quantity=[tables.label(name) for name in table["quantity"]])
+    shown = table.assign(quantity=[tables.label(name, "metrics") for name in table["quantity"]])
     known = shown.dropna(subset=["error_percent"])
     groups = known[known["check"] == "groups"]
     worst = groups.loc[groups["error_percent"].abs().idxmax()] if len(groups) else None
@@ -398,5 +398,5 @@ def lesson(shares: pd.DataFrame, found: pd.DataFrame, flexible: pd.DataFrame, er
         avoided=last["avoided_keur"],
         currency=currency,
         error=groups.max(),
-        quantity=tables.label(groups.idxmax()).partition(" [")[0],
+        quantity=tables.label(groups.idxmax(), "metrics").partition(" [")[0],
     )
