@@ -205,11 +205,11 @@ def test_a_damaged_result_is_made_again(study, net, tmp_path):
 # --- elsewhere -----------------------------------------------------------------------------------------------------------------
 
 
-def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net):
+def test_two_workers_of_which_one_is_killed_make_the_same_table(tiny):
     from distributed import LocalCluster
 
-    known = {"years": [2025, 2030], "settings": assess.Settings({"restoration": ("flisr",)})}
-    killed = threading.Event()
+    paths, killed = [tiny(name) for name in "abcdef"], threading.Event()
+    settings = assess.Settings({"voltage": ("voltvar",)}, every=1)
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
 
         def kill(done: int, count: int) -> None:
@@ -217,9 +217,9 @@ def test_two_workers_of_which_one_is_killed_make_the_same_table(study, net):
                 os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
                 killed.set()
 
-        made = assess.metrics(study, net, **known, execution=assess.Execution(cluster.scheduler_address, on_task=kill))
+        made = assess.fleet(paths, settings=settings, execution=assess.Execution(cluster.scheduler_address, on_task=kill))
     assert killed.is_set()
-    pd.testing.assert_frame_equal(made, assess.metrics(study, net, **known, execution=SERIAL), check_exact=True)
+    pd.testing.assert_frame_equal(made, assess.fleet(paths, settings=settings, execution=SERIAL), check_exact=True)
 
 
 def test_a_fleet_is_the_tables_of_its_studies(tiny):

@@ -194,7 +194,7 @@ def test_cvr_on_a_two_bus_feeder_in_closed_form():
 @settings(max_examples=10, deadline=None)
 @given(st.floats(-0.5, 1.4), st.floats(-0.8, 0.8))
 def test_cvr_factor_is_two_z_plus_i_at_small_changes(z, i):
-    i = min(i, 1.0 - z)
+    i = min(i, 1.0 - z - 1e-9)  # pandapower takes no more than 100 %, and does not round
     net = feeder(zip_={"const_z_p_percent": 100 * z, "const_i_p_percent": 100 * i})
     net.load["q_mvar"] = 0.0
     net.trafo[["pfe_kw", "i0_percent", "vk_percent", "vkr_percent", "tap_step_percent"]] = [0.0, 0.0, 1e-5, 0.0, 0.05]

@@ -121,6 +121,7 @@ def _across_areas(tables: dict[tuple[str, ...], pd.DataFrame], areas: list[str])
 def _row(check: str, group: str, area: str, values: tuple[str, float, float, float]) -> dict[str, object]:
     column, none, added, joint = values
     error, change = added - joint, abs(joint - none)
+    error = 0.0 if abs(error) <= 1e-9 * max(1.0, abs(none)) else error  # what is left of sums of floating numbers
     percent = 100 * error / change if change > 1e-6 * max(1.0, abs(none)) else float("nan")
     row = {"check": check, "group": group, "area": area, "quantity": column, "none": none}
     return row | {"added": added, "joint": joint, "error": error, "error_percent": percent}

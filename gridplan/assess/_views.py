@@ -174,12 +174,19 @@ _PATHS = {
     "SAIDI saved [min/yr]": ("restoration", "saidi_min"),
     "Energy saved [MWh/yr]": ("voltage", "energy_taken_mwh"),
     "Hours outside avoided [h/yr]": ("flexibility", "outside_h"),
-    "Reinforcement avoided [k]": ("flexibility", "reinforcement_keur"),
+    "Reinforcement avoided": ("flexibility", "reinforcement_keur"),
 }
 
 
-def gain_paths(metrics: pd.DataFrame) -> pd.DataFrame:
+def gain_paths(metrics: pd.DataFrame, currency: str = "") -> pd.DataFrame:
     """Return what all applications of a group gain together over the years of every scenario.
+
+    Parameters
+    ----------
+    metrics
+        From :func:`gridplan.assess.metrics`.
+    currency
+        Currency of the study.
 
     Returns
     -------
@@ -191,7 +198,8 @@ def gain_paths(metrics: pd.DataFrame) -> pd.DataFrame:
         own = table[table["group"] == group]
         own = own[own["option"] == own["option"].iloc[-1]] if len(own) else own
         if own[column].notna().any():
-            rows.append(own[["scenario", "year"]].assign(series=series, gain=own[column]))
+            name = f"{series} [k{currency}]" if column.endswith("_keur") else series
+            rows.append(own[["scenario", "year"]].assign(series=name, gain=own[column]))
     return pd.concat(rows, ignore_index=True)
 
 

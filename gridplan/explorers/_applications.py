@@ -24,7 +24,7 @@ _SHOWN = (
 )
 
 
-def applications(metrics: pd.DataFrame, scenario: str, year: int) -> Explorer:
+def applications(metrics: pd.DataFrame, scenario: str, year: int, currency: str = "") -> Explorer:
     """Explore what applications give, ticked area by area.
 
     Parameters
@@ -33,6 +33,8 @@ def applications(metrics: pd.DataFrame, scenario: str, year: int) -> Explorer:
         From :func:`gridplan.assess.metrics`.
     scenario, year
         The future shown first.
+    currency
+        Currency of the study.
     """
     areas = sorted(metrics["area"].unique())
     names = [name for group in GROUPS.values() for name in group if metrics["option"].str.split("+").explode().eq(name).any()]
@@ -42,7 +44,7 @@ def applications(metrics: pd.DataFrame, scenario: str, year: int) -> Explorer:
     for number, area in enumerate(areas):
         first = [name for name in ("remote_control", "flisr", "voltvar", "der_management") if name in names] if not number else []
         controls[area] = _ticks(area, names, first)
-    return Explorer(functools.partial(_shown, metrics), controls)
+    return Explorer(functools.partial(_shown, metrics, currency), controls)
 
 
 def _ticks(area: str, names: Sequence[str], first: Sequence[str]) -> widgets.SelectMultiple:
@@ -55,13 +57,17 @@ def _group(name: str) -> str:
     return next(group for group, members in GROUPS.items() if name in members)
 
 
-def _shown(metrics: pd.DataFrame, scenario: str, year: str, **in_service: tuple[str, ...]) -> list[Any]:
+def _shown(metrics: pd.DataFrame, currency: str, scenario: str, year: str, **in_service: tuple[str, ...]) -> list[Any]:
     today = assess.chosen(metrics, scenario, int(year), {})
     after = assess.chosen(metrics, scenario, int(year), in_service)
     before, now = (assess.totals(_one(table)).set_index("group") for table in (today, after))
     cards = [
         figures.Card(
-            label, now.at[group, column], unit, f"today {figures.number(before.at[group, column], digits)}", digits=digits
+            label,
+            now.at[group, column],
+            unit.replace("k", f"k{currency}", 1) if column.endswith("_keur") else unit,
+            f"today {figures.number(before.at[group, column], digits)}",
+            digits=digits,
         )
         for group, column, label, unit, digits in _SHOWN
         if group in now.index and pd.notna(now.at[group, column])

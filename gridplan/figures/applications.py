@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gridplan import tables
 from gridplan.figures import theme
 from gridplan.figures.outputs import Figure, Table, Text, number, prose
 
@@ -134,7 +135,10 @@ def saved(table: pd.DataFrame, *, column: str, label: str) -> Figure:
     figure.update_xaxes(title_text=label, rangemode="tozero", separatethousands=True, showgrid=True)
     figure.update_yaxes(showgrid=False)
     best = whole.iloc[1:].loc[lambda rows: rows[column].idxmax()] if len(whole) > 1 else whole.iloc[0]
-    title = f"{best['option']} alone saves {number(best[column], 0)}, all together {number(whole[column].iloc[0], 0)}: {label}"
+    unit = label.partition("[")[2].rstrip("]")
+    title = (
+        f"{best['option']} alone saves {number(best[column], 0)} {unit}, all together {number(whole[column].iloc[0], 0)} {unit}"
+    )
     alt = ", ".join(f"{row.option}: {number(getattr(row, column), 0)}" for row in whole.itertuples())
     caption = "Each application alone, and all of them at once, against nothing of their group in service."
     return Figure(figure, f"saved-{column.replace('_', '-')}", title, caption, alt, whole[::-1])
@@ -200,8 +204,8 @@ def cvr(found: pd.DataFrame, published: pd.DataFrame) -> Figure:
     lowered = number(whole["vm_reduction_percent"], 1)
     caption = (
         f"Volt-var optimisation lowers the mean voltage by {lowered} %. Grey: published. The factor found follows from the "
-        "shares of constant impedance and current in the loads, and from the voltage before and after: 2 z + i is that of a "
-        "small change at 1 pu."
+        "shares of constant impedance and current in the loads; 2 z + i is that of the same small change in every hour. It is "
+        "lower where the voltage can be lowered least when most is drawn."
     )
     alt = "; ".join(f"{row.area}: {number(row.cvr_factor, 2)}" for row in found.itertuples())
     return Figure(figure, "cvr-factors", title, caption, f"CVR factors found: {alt}.", found)
@@ -313,17 +317,20 @@ def additivity(table: pd.DataFrame) -> Table:
     table
         `check`, `group`, `quantity`, `none`, `added`, `joint`, `error`, `error_percent`: the network.
     """
-    known = table.dropna(subset=["error_percent"])
+    shown = table.assign(quantity=[tables.label(name, "metrics") for name in table["quantity"]])
+    known = shown.dropna(subset=["error_percent"])
     groups = known[known["check"] == "groups"]
     worst = groups.loc[groups["error_percent"].abs().idxmax()] if len(groups) else None
     title = "Groups add up: nothing that is compared changes"
     if worst is not None:
-        title = f"Adding up the groups errs by at most {abs(worst['error_percent']):.0f} % of a change ({worst['quantity']})"
+        quantity = worst["quantity"].partition(" [")[0]
+        title = f"Adding up the groups errs most for '{quantity}', by {abs(worst['error_percent']):.0f} % of the change"
     caption = (
-        "Groups: everything in service at once, against the sum of what each group changes. Areas: each area alone in service, "
-        "against its row in the table, where all areas are. Errors are shares of the change."
+        "Groups: everything in service at once, against the sum of what each group changes; an error of -100 % counts a gain "
+        "twice that two groups share. Areas: each area alone in service, against its row in the table, where all areas are. "
+        "Sums over the areas, SAIDI as their mean. Errors are shares of the change."
     )
-    return Table(table, "additivity", title, caption, {"error_percent": 1})
+    return Table(shown, "additivity", title, caption, {"error_percent": 1})
 
 
 def ticked(today: pd.DataFrame, after: pd.DataFrame) -> Figure:
@@ -372,7 +379,7 @@ def lesson(shares: pd.DataFrame, found: pd.DataFrame, flexible: pd.DataFrame, er
     """
     best = shares.loc[shares["joint"].idxmax()]
     whole, last = found.iloc[-1], flexible.iloc[-1]
-    groups = errors[errors["check"] == "groups"]["error_percent"].abs()
+    groups = errors[errors["check"] == "groups"].set_index("quantity")["error_percent"].abs()
     return prose(
         "- **What gives most**: {series} falls by {joint:.0f} % with all applications of its group; added up one by one it would "
         "look like {singles:.0f} %.\n"
@@ -380,7 +387,7 @@ def lesson(shares: pd.DataFrame, found: pd.DataFrame, flexible: pd.DataFrame, er
         "{cvr:.2f}. It follows from the load model; measure it on a feeder before it is promised.\n"
         "- **Flexibility**: all options together cut {cut:,.0f} MWh a year and avoid or defer {avoided:,.0f} k{currency} of "
         "reinforcement.\n"
-        "- **How far numbers can be added**: between groups the error is at most {error:.0f} % of a change.",
+        "- **How far numbers can be added**: between groups the error is largest for '{quantity}', {error:.0f} % of the change.",
         series=best["series"],
         joint=best["joint"],
         singles=best["singles"],
@@ -391,4 +398,5 @@ def lesson(shares: pd.DataFrame, found: pd.DataFrame, flexible: pd.DataFrame, er
         avoided=last["avoided_keur"],
         currency=currency,
         error=groups.max(),
+        quantity=tables.label(groups.idxmax(), "metrics").partition(" [")[0],
     )
