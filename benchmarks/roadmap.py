@@ -41,6 +41,7 @@ def portfolio(areas: int, platforms: int, years: int, *, seed: int, spend_years:
     own = [f"{name} in area {area:02d}" for area in range(areas) for name in "abcdefghij"]
     count = len(shared) + len(own)
     cost = np.r_[random.uniform(300, 1500, platforms), random.uniform(40, 250, len(own))].round()
+    duration = random.choice(spend_years, count) + np.r_[np.ones(platforms), np.zeros(len(own))]
     after = [f"platform {random.integers(0, n):02d}" if n and random.random() < 0.4 else "" for n in range(platforms)]
     projects = pd.DataFrame(
         {
@@ -50,7 +51,7 @@ def portfolio(areas: int, platforms: int, years: int, *, seed: int, spend_years:
             "state": "target",
             "capex_keur": cost,
             "opex_keur_per_yr": (cost * 0.03).round(1),
-            "duration_yr": random.choice(spend_years, count).astype(float),
+            "duration_yr": duration,
             "after": [*after, *[""] * len(own)],
             "fund": "grid",
             "source": "random",

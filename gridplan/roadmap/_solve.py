@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridplan.roadmap import _greedy, _plan
+from gridplan.roadmap._branch import search
 from gridplan.roadmap._choices import Choices, refuse
 from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import Weights, by_rule, spent, weights
@@ -17,10 +18,12 @@ from gridplan.roadmap._program import load, point, read, write
 from gridplan.roadmap._relax import relaxation
 from gridplan.roadmap._result import Roadmap, answer, no_answer
 from gridplan.roadmap._solver import Run, run
+from gridplan.roadmap._states import states
 
 Floors = tuple[tuple[Weights, float], ...]
+LARGE = 800  # possible starts from which on the search goes over the states of the shared projects
 ROUNDS = 12  # of the search for the highest ratio
-SEARCH = 0.2  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+SEARCH = 0.1  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,10 @@ def _best(
 ) -> Found | None:
     """Return the best plan that the solver finds from the best of the known ones; None if there is none."""
     choices = model.choices
+    if not floors and (model.high - model.low + 1).clip(min=0).sum() >= LARGE:
+        found = _by_states(model, weight, known, clock)
+        if found is not None:
+            return found
     program = write(model, whole_options=bool(floors) or len(model.targets) > 0, floors=floors)
     start = _warm(model, weight, known, floors) if options else None
     values = None if start is None else point(program, *start)
@@ -110,6 +117,18 @@ def _best(
     if result.values is None and start is None:
         return None
     return _better(model, weight, result, None if result.values is None else read(program, result.values), start)
+
+
+def _by_states(model: Model, weight: Weights, known: list[np.ndarray], clock: Clock) -> Found | None:
+    """Return the best plan of the search over states; None if there are no states or no plan to begin with."""
+    start, shared = _warm(model, weight, known, ()), states(model)
+    if start is None or shared is None:
+        return None
+    value = _plan.value(model, *start, weight)
+    plan, bound = search(shared, weight, value, seconds=clock.left())
+    best = start if plan is None else plan
+    value = _plan.value(model, *best, weight)
+    return Found(*best, value, max(bound, value))
 
 
 def _warm(model: Model, weight: Weights, known: list[np.ndarray], floors: Floors) -> tuple[np.ndarray, list[np.ndarray]] | None:

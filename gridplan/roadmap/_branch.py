@@ -1,0 +1,213 @@
+"""Branch and bound over states: the search for large portfolios, in which areas share platforms.
+
+A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
+states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node is
+split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the mixed-integer program
+with the states that are left finishes the node. The search goes straight down first, for a plan, then looks at the best node.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+
+from gridplan.roadmap import _plan
+from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._program import read
+from gridplan.roadmap._solver import quiet, run
+from gridplan.roadmap._states import NEG, States, through
+from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
+
+DIVE = 25  # nodes after which the search goes straight down once more
+LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
+LEAF_TIME = 0.3  # share of the time left that it may take
+PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
+
+Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
+Node = tuple[float, np.ndarray]  # bound, live states
+
+
+@dataclass
+class Tree:
+    """What one search has found so far."""
+
+    strong: Strong
+    solver: highspy.Highs
+    end: float
+    value: float
+    plan: Plan | None = None
+    rest: float = -np.inf  # bound of leaves whose program was not finished
+    heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def gap(self) -> float:
+        """Gap asked for, as a share."""
+        return self.strong.states.model.choices.gap_percent / 100
+
+    @property
+    def least(self) -> float:
+        """Value above which a node must promise to be looked at."""
+        return _least(self.value, self.gap)
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.end - time.monotonic()
+
+    def push(self, nodes: list[Node]) -> None:
+        """Keep nodes for later."""
+        for bound, alive in nodes:
+            self.count += 1
+            heapq.heappush(self.heap, (-bound, self.count, alive))
+
+
+def _least(value: float, gap: float) -> float:
+    return value + max(gap * abs(value), 1e-7 * max(abs(value), 1.0))
+
+
+def search(states: States, weight: Weights, value: float, *, seconds: float) -> tuple[Plan | None, float]:
+    """Return a plan better than a value, None if none was found, and a bound on all plans.
+
+    Parameters
+    ----------
+    states
+        States of the model.
+    weight
+        Objective.
+    value
+        Value of the best plan known.
+    seconds
+        Time limit [s].
+    """
+    end, choices = time.monotonic() + seconds, states.model.choices
+    base = first_values(states, weight)
+    least = _least(value, choices.gap_percent / 100)
+    top, alive = kept(states.affordable, [base], least)
+    if top <= least:
+        return None, least
+    strong = strengthen(states, weight, base, alive)
+    tree = Tree(strong, _solver(strong, choices.threads), end, value)
+    tree.push([(top, alive)])
+    _explore(tree)
+    waiting = max((-bound for bound, _, _ in tree.heap), default=-np.inf)
+    return tree.plan, min(max(waiting, tree.rest, tree.least), top)
+
+
+def _solver(strong: Strong, threads: int) -> highspy.Highs:
+    """Return the solver of the linear programs; it keeps its basis from node to node."""
+    solver, whole = quiet(threads=threads), strong.lp.integrality_
+    strong.lp.integrality_ = []
+    solver.passModel(strong.lp)
+    strong.lp.integrality_ = whole
+    return solver
+
+
+def _explore(tree: Tree) -> None:
+    """Look at nodes until none is left or the time is over."""
+    done, down, below = 0, True, None
+    while tree.left > 0 and (below or tree.heap):
+        if below is None:
+            bound, _, alive = heapq.heappop(tree.heap)
+            below = (-bound, alive)
+        parts = _node(tree, *below) if below[0] > tree.least else []
+        done += 1
+        parts.sort(key=lambda part: part[0])
+        down = bool(parts) and (down or done % DIVE == 0)
+        below = parts.pop() if down else None
+        tree.push(parts)
+    if below is not None:
+        tree.push([below])
+
+
+def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
+    """Return the parts of a node with their bounds; none if it is finished."""
+    found = _linear(tree, alive)
+    if found is None:
+        return [(bound, alive)] if tree.left <= 0 else []
+    top, x, prices = found
+    bound = min(bound, top)
+    if bound <= tree.least:
+        return []
+    tables = [tree.strong.base, values(tree.strong, prices, alive)]
+    top, alive = kept(alive, tables, tree.least)
+    bound = min(bound, top)
+    if bound <= tree.least:
+        return []
+    split = _split(tree, x, tables, alive, bound)
+    if split is None:
+        _leaf(tree, bound, alive)
+        return []
+    parts, (year, has) = [], split
+    for side in (has, ~has):
+        half = alive.copy()
+        half[year] &= side
+        top, some = kept(half, tables, tree.least)
+        if min(top, bound) > tree.least:
+            parts.append((min(top, bound), some))
+    return parts
+
+
+def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
+    """Return bound, columns and prices of the linear program of a node; None if it has no solution or no time is left."""
+    nodes, solver = tree.strong.columns, tree.solver
+    upper = np.array([alive[node] for node in nodes], dtype=float)
+    solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
+    solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    solution = solver.getSolution()
+    return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
+
+
+def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> tuple[int, np.ndarray] | None:
+    """Return a year and the states that have the kind by which a node is split; None if no kind is open in part.
+
+    Of all kinds that are open in part it is that for which the best chains of both halves lose most.
+    """
+    states, level = tree.strong.states, np.zeros(alive.shape)
+    for node, column in tree.strong.columns.items():
+        level[node] = x[column] if alive[node] else 0.0
+    chain = np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)
+    best, most, size = None, -1.0, max(abs(bound), 1e-9)
+    for k in range(len(states.kinds)):
+        has = states.has(1 << k)
+        share = level[:, has].sum(axis=1)
+        for t in np.flatnonzero((share > PART) & (share < 1 - PART)):
+            losses = [(bound - chain[t, side & alive[t]].max(initial=NEG)) / size for side in (has, ~has)]
+            score = np.prod(np.clip(losses, 0.0, 0.1) + 1e-3) + 1e-9 * min(share[t], 1 - share[t])
+            if score > most:
+                best, most = (t, has), score
+    if best is None:
+        return None
+    return best
+
+
+def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
+    """Finish a node by the mixed-integer program with the states that are left."""
+    strong, lp = tree.strong, tree.strong.lp
+    whole, upper = lp.col_upper_, np.array(lp.col_upper_)
+    upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
+    lp.col_upper_ = upper
+    threads = strong.states.model.choices.threads
+    result = run(strong.program, lp, seconds=max(LEAF_TIME * tree.left, 0.1), gap=LEAF * tree.gap, threads=threads)
+    lp.col_upper_ = whole
+    if not result.infeasible:
+        tree.rest = max(tree.rest, min(bound, result.bound))
+    if result.values is not None:
+        _keep(tree, *read(strong.program, result.values))
+
+
+def _keep(tree: Tree, starts: np.ndarray, options: list[np.ndarray]) -> None:
+    """Keep a plan if it is the best so far."""
+    model, weight = tree.strong.states.model, tree.strong.weight
+    if not len(model.targets):
+        options = _plan.choose(model, starts, weight)
+    value = _plan.value(model, starts, options, weight)
+    if value > tree.value:
+        tree.value, tree.plan = value, (starts, options)
