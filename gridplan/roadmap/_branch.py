@@ -1,9 +1,10 @@
 """Branch and bound over states: the search for large portfolios, in which areas share platforms.
 
 A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
-states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node is
-split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the mixed-integer program
-with the states that are left finishes the node. The search goes straight down first, for a plan, then looks at the best node.
+states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
+is split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the
+mixed-integer program with the states that are left finishes the node. The search goes straight down first, for a plan; if that is
+better by more than the gap asked for the search begins anew with the states that can still be part of a better one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._program import read
-from gridplan.roadmap._solver import quiet, run
+from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
@@ -40,6 +41,7 @@ class Tree:
     end: float
     value: float
     plan: Plan | None = None
+    first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of leaves whose program was not finished
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
@@ -84,18 +86,30 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     seconds
         Time limit [s].
     """
-    end, choices = time.monotonic() + seconds, states.model.choices
+    end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
     base = first_values(states, weight)
-    least = _least(value, choices.gap_percent / 100)
-    top, alive = kept(states.affordable, [base], least)
-    if top <= least:
-        return None, least
-    strong = strengthen(states, weight, base, alive)
-    tree = Tree(strong, _solver(strong, choices.threads), end, value)
-    tree.push([(top, alive)])
-    _explore(tree)
-    waiting = max((-bound for bound, _, _ in tree.heap), default=-np.inf)
-    return tree.plan, min(max(waiting, tree.rest, tree.least), top)
+    tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
+    while True:
+        least = _least(value, gap)
+        top, alive = kept(alive, tables, least)
+        if top <= least:
+            return plan, least
+        strong = strengthen(states, weight, base, alive)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value)
+        tree.push([(top, alive)])
+        _explore(tree)
+        plan = plan if tree.plan is None else tree.plan
+        if tree.left <= 0 or tree.value <= least or not tree.heap:
+            waiting = max((-bound for bound, _, _ in tree.heap), default=-np.inf)
+            return plan, min(max(waiting, tree.rest, tree.least), top)
+        value, tables = tree.value, [*tables, tree.first]
+
+
+def _at_prices(states: States, weight: Weights, base: np.ndarray, seconds: float) -> np.ndarray:
+    """Return values of the states at the prices of the program without states."""
+    plain = strengthen(states, weight, base, states.affordable, rows=False)
+    _, prices, _ = relaxed(plain.lp, seconds=seconds)
+    return values(plain, prices, states.affordable) if len(prices) else base
 
 
 def _solver(strong: Strong, threads: int) -> highspy.Highs:
@@ -108,9 +122,9 @@ def _solver(strong: Strong, threads: int) -> highspy.Highs:
 
 
 def _explore(tree: Tree) -> None:
-    """Look at nodes until none is left or the time is over."""
-    done, down, below = 0, True, None
-    while tree.left > 0 and (below or tree.heap):
+    """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
+    done, down, below, least = 0, True, None, tree.least
+    while tree.left > 0 and tree.value <= least and (below or tree.heap):
         if below is None:
             bound, _, alive = heapq.heappop(tree.heap)
             below = (-bound, alive)
@@ -134,6 +148,7 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     if bound <= tree.least:
         return []
     tables = [tree.strong.base, values(tree.strong, prices, alive)]
+    tree.first = tables[1] if tree.first is None else tree.first
     top, alive = kept(alive, tables, tree.least)
     bound = min(bound, top)
     if bound <= tree.least:

@@ -64,27 +64,34 @@ def first_values(states: States, weight: Weights) -> np.ndarray:
     return worth(states, gains(states.model, weight), weight.options, states.affordable)
 
 
-def strengthen(states: States, weight: Weights, base: np.ndarray, alive: np.ndarray) -> Strong:
-    """Return the program of a model with its live states."""
+def strengthen(states: States, weight: Weights, base: np.ndarray, alive: np.ndarray, *, rows: bool = True) -> Strong:
+    """Return the program with its live states; without rows for them it only leaves out options that no live state runs."""
     model = _narrow(states, alive)
     program = write(model, whole_options=len(model.targets) > 0)
-    plain = len(program.row_low)
-    gain = gains(states.model, weight)
-    columns = {(int(t), int(state)): program.column() for t, state in np.argwhere(alive)}
-    _flow(program, states, columns)
-    _platforms(program, states, columns)
-    _options(program, states, alive, columns)
-    rows = [_value(program, weight, gain, t, [(columns[t, s], -base[t, s]) for s in np.flatnonzero(alive[t])]) for t in
-            range(model.horizon)]  # fmt: skip
+    own, ends = {*program.start.values(), *program.state.values()}, [*program.begins[1:], len(program.index)]
+    priced = [own.issuperset(program.index[begin:end]) for begin, end in zip(program.begins, ends, strict=True)]
+    gain, columns, first = gains(states.model, weight), {}, len(program.row_low)
+    if rows:
+        columns = {(int(t), int(state)): program.column() for t, state in np.argwhere(alive)}
+        _years(program, columns, weight=weight, gain=gain, base=base)
+        _flow(program, states, columns)
+        _platforms(program, states, columns)
+        _options(program, states, alive, columns)
     lp = load(program, weight)
-    own = {*program.start.values(), *program.state.values()}
-    ends = [*program.begins[1:], len(program.index)]
-    priced = [r < plain and own.issuperset(program.index[program.begins[r] : ends[r]]) for r in range(len(ends))]
-    shape = (lp.num_row_, lp.num_col_)
-    matrix = sp.csr_matrix((program.factor, program.index, [*program.begins, len(program.index)]), shape=shape)
+    begins = [*program.begins, len(program.index)]
+    matrix = sp.csr_matrix((program.factor, program.index, begins), shape=(lp.num_row_, lp.num_col_))
     return Strong(
-        states, program, lp, weight, columns, base, gain, np.array(priced), np.array(rows), matrix.T.tocsr()
-    )  # fmt: skip
+        states=states,
+        program=program,
+        lp=lp,
+        weight=weight,
+        columns=columns,
+        base=base,
+        gain=gain,
+        priced=np.r_[priced, np.zeros(lp.num_row_ - first, bool)].astype(bool),
+        year_rows=np.arange(first, first + model.horizon) if rows else np.zeros(0, int),
+        matrix=matrix.T.tocsr(),
+    )
 
 
 def _narrow(states: States, alive: np.ndarray) -> Model:
@@ -150,12 +157,17 @@ def _unions(kinds: np.ndarray) -> list[int]:
     return found[1:]
 
 
-def _value(program: Program, weight: Weights, gain: np.ndarray, t: int, states: list[tuple[int, float]]) -> int:
-    """Add the row that holds the value of a year to that of its states."""
-    terms = [(column, float(weight.options[b][o, t])) for (b, o, year), column in program.option.items() if year == t]
-    terms += [(column, float(gain[p, t])) for (p, year), column in program.state.items() if year == t]
-    program.row([*((c, v) for c, v in terms if v), *states], -INF, 0)
-    return len(program.row_low) - 1
+def _years(program: Program, columns: dict[Node, int], *, weight: Weights, gain: np.ndarray, base: np.ndarray) -> None:
+    """Add the rows that hold the value of each year to that of its states."""
+    terms: list[list[tuple[int, float]]] = [[] for _ in range(program.model.horizon)]
+    for (b, o, t), column in program.option.items():
+        terms[t].append((column, float(weight.options[b][o, t])))
+    for (p, t), column in program.state.items():
+        terms[t].append((column, float(gain[p, t])))
+    for node, column in columns.items():
+        terms[node[0]].append((column, -float(base[node])))
+    for some in terms:
+        program.row([(column, factor) for column, factor in some if factor], -INF, 0)
 
 
 def values(strong: Strong, prices: np.ndarray, alive: np.ndarray) -> np.ndarray:
@@ -173,7 +185,7 @@ def values(strong: Strong, prices: np.ndarray, alive: np.ndarray) -> np.ndarray:
     best = np.zeros(len(model.names))
     for (p, _), column in program.start.items():
         best[p] = max(best[p], reduced[column])
-    share = np.maximum(prices[strong.year_rows], 0.0)
+    share = np.maximum(prices[strong.year_rows], 0.0) if len(strong.year_rows) else np.zeros(model.horizon)
     gain = -share * strong.gain
     for (p, t), column in program.state.items():
         gain[p, t] += reduced[column]
