@@ -24,6 +24,8 @@ Floors = tuple[tuple[Weights, float], ...]
 LARGE = 800  # possible starts from which on the search goes over the states of the shared projects
 ROUNDS = 12  # of the search for the highest ratio
 SEARCH = 0.1  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+TABLES = 0.08  # share of the time limit that is kept for the tables of the answer
+TIES = 1e-3  # gap above which ties are not settled: plans nearer to the best may be hidden in it
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,16 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     -------
     Roadmap
         Its `status` is ``optimal`` (proved within `gap_percent`), ``time limit`` (the best found, with its gap) or
-        ``infeasible``; then `relaxations` say the smallest change after which a roadmap exists.
+        ``infeasible``; then `relaxations` say the smallest change after which a roadmap exists. The time limit holds for
+        everything, the tables included, but for what one step of the search cannot be stopped in.
+
+    Notes
+    -----
+    Small problems go to the solver as they are. From 800 possible starts on, and where areas share projects that a budget pays
+    for, a branch and bound over the states of those projects finds plan and bound. A search that ends by its gap takes the same
+    steps each time: the same tables give the same roadmap. One that ends by its time limit gives the best plan that this
+    machine found by then; plan and bound hold, but another run may find others. Ties are settled by rule where the plan is proved
+    within 0.1 %.
 
     Raises
     ------
@@ -68,10 +79,11 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     weight = weights(model, choices.objective)
     greedy = _greedy.plans(model, weight)
     known = _search(model, weight, list(greedy.values()))
-    clock = Clock(begin + choices.time_limit_s)
+    clock = Clock(begin + (1 - TABLES) * choices.time_limit_s)
     found = _ratio(model, weight, known, clock) if choices.per_cost else _best(model, weight, known, clock)
     if found is None:
-        return no_answer(given, model, relaxation(given, choices), seconds=time.monotonic() - begin)
+        left = replace(choices, time_limit_s=max(clock.left(), TABLES * choices.time_limit_s))
+        return no_answer(given, model, relaxation(given, left), seconds=time.monotonic() - begin)
     final = _settled(model, found, clock) if not choices.per_cost else found
     return answer(given, model, final, greedy, seconds=time.monotonic() - begin)
 
@@ -83,8 +95,8 @@ class Clock:
     end: float
 
     def left(self, share: float = 1.0) -> float:
-        """Return a share of the seconds that are left, one at least."""
-        return max((self.end - time.monotonic()) * share, 1.0)
+        """Return a share of the seconds that are left, a tenth of one at least."""
+        return max((self.end - time.monotonic()) * share, 0.1)
 
 
 def _search(model: Model, weight: Weights, known: list[np.ndarray]) -> list[np.ndarray]:
@@ -181,7 +193,7 @@ def _ratio(model: Model, weight: Weights, known: list[np.ndarray], clock: Clock)
 def _settled(model: Model, found: Found, clock: Clock) -> Found:
     """Return the plan that the secondary objective prefers among those as good, then the one that the rule prefers."""
     choices, primary = model.choices, weights(model, model.choices.objective)
-    if found.gap > max(choices.gap_percent / 100, 1e-6) + 1e-9:
+    if found.gap > max(choices.gap_percent / 100, 1e-6) + 1e-9 or (choices.secondary is None and found.gap > TIES):
         return found
     floors, current = [], found
     if choices.secondary is not None:
