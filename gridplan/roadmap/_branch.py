@@ -4,7 +4,8 @@ A node is a set of live states for each year. Its bound comes from the linear pr
 states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
 is split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the
 mixed-integer program with the states that are left finishes the node. The search goes straight down first, for a plan; if that is
-better by more than the gap asked for the search begins anew with the states that can still be part of a better one.
+better by more than the gap asked for the search begins anew with the states that can still be part of a better one. While more
+states than the linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
+STATES = 500  # live states of a first round, which looks only at the most promising ones if there are more
 DIVE = 25  # nodes after which the search goes straight down once more
 LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
-LEAF_TIME = 0.3  # share of the time left that it may take
+LEAF_TIME = 0.5  # share of the time left that it may take
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
@@ -40,6 +42,7 @@ class Tree:
     solver: highspy.Highs
     end: float
     value: float
+    floor: float  # bound below which nodes are left aside in this round
     plan: Plan | None = None
     first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of leaves whose program was not finished
@@ -54,7 +57,7 @@ class Tree:
     @property
     def least(self) -> float:
         """Value above which a node must promise to be looked at."""
-        return _least(self.value, self.gap)
+        return max(_least(self.value, self.gap), self.floor)
 
     @property
     def left(self) -> float:
@@ -89,20 +92,34 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
     base = first_values(states, weight)
     tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
+    bound, most = np.inf, STATES
     while True:
         least = _least(value, gap)
         top, alive = kept(alive, tables, least)
-        if top <= least:
-            return plan, least
-        strong = strengthen(states, weight, base, alive)
-        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value)
-        tree.push([(top, alive)])
+        bound = max(min(bound, top), least)
+        if bound <= least or end <= time.monotonic():
+            return plan, bound
+        floor = max(least, _level(alive, tables, most))
+        top, some = kept(alive, tables, floor)
+        strong = strengthen(states, weight, base, some)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value, floor)
+        tree.push([(top, some)])
         _explore(tree)
-        plan = plan if tree.plan is None else tree.plan
-        if tree.left <= 0 or tree.value <= least or not tree.heap:
-            waiting = max((-bound for bound, _, _ in tree.heap), default=-np.inf)
-            return plan, min(max(waiting, tree.rest, tree.least), top)
-        value, tables = tree.value, [*tables, tree.first]
+        waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
+        bound = min(bound, max(waiting, tree.rest, tree.least))
+        if tree.plan is None and not tree.heap and floor <= least:
+            return plan, bound
+        most, plan, value = most * (4 if tree.plan is None else 1), tree.plan or plan, tree.value
+        if floor <= least:
+            tables += [] if tree.first is None else [tree.first]
+            if not tree.heap:
+                return plan, bound
+
+
+def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
+    """Return the bound that no more than so many live states reach; minus infinity if there are no more."""
+    chain = np.sort(np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)[alive])
+    return float(chain[-most]) if len(chain) > most else -np.inf
 
 
 def _at_prices(states: States, weight: Weights, base: np.ndarray, seconds: float) -> np.ndarray:
@@ -123,7 +140,7 @@ def _solver(strong: Strong, threads: int) -> highspy.Highs:
 
 def _explore(tree: Tree) -> None:
     """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
-    done, down, below, least = 0, True, None, tree.least
+    done, down, below, least = 0, True, None, _least(tree.value, tree.gap)
     while tree.left > 0 and tree.value <= least and (below or tree.heap):
         if below is None:
             bound, _, alive = heapq.heappop(tree.heap)
@@ -131,7 +148,7 @@ def _explore(tree: Tree) -> None:
         parts = _node(tree, *below) if below[0] > tree.least else []
         done += 1
         parts.sort(key=lambda part: part[0])
-        down = bool(parts) and (down or done % DIVE == 0)
+        down = bool(parts) and (down or tree.plan is None or done % DIVE == 0)
         below = parts.pop() if down else None
         tree.push(parts)
     if below is not None:
