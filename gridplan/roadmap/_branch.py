@@ -24,7 +24,7 @@ from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
-STATES = 500  # live states of a first round, which looks only at the most promising ones if there are more
+STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
 DIVE = 25  # nodes after which the search goes straight down once more
 LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
 LEAF_TIME = 0.5  # share of the time left that it may take
