@@ -15,6 +15,11 @@ from hypothesis import strategies as st
 
 from gridplan import figures, gaps, roadmap
 from gridplan.errors import ParameterError, StudyError
+from gridplan.roadmap import _plan
+from gridplan.roadmap._branch import search
+from gridplan.roadmap._model import build
+from gridplan.roadmap._objective import weights
+from gridplan.roadmap._states import states
 from gridplan.study import read_study
 
 CASES = Path(__file__).parent / "cases"
@@ -225,6 +230,26 @@ def test_agrees_with_enumeration(problem):
     assert found.money["discounted_net_keur"].sum() == pytest.approx(best, abs=1e-5)
     assert found.bound >= best - 1e-5
     assert (found.compared["value"] <= best + 1e-5)[~found.compared["remark"].str.contains("breaks")].all()
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(problems())
+def test_the_search_over_states_agrees_with_enumeration(problem):
+    tables, picked = problem
+    every = Enumerated(tables, picked)
+    best = max((every.value(plan) for plan in every.plans()), default=None)
+    model = build(roadmap.portfolio(tables), picked)
+    weight, shared = weights(model, "npv"), states(model)
+    if best is None or shared is None:
+        return
+    plan, bound = search(shared, weight, best - 1.0, seconds=60.0)
+    assert bound == pytest.approx(best, abs=1e-4)
+    starts, options = plan
+    assert _plan.broken(model, starts) == []
+    assert _plan.value(model, starts, options, weight) == pytest.approx(best, abs=1e-5)
+    nothing, bound = search(shared, weight, best, seconds=60.0)
+    assert nothing is None
+    assert bound == pytest.approx(best, abs=1e-4)
 
 
 # ---------------------------------------------------------------------------------------------- published optima

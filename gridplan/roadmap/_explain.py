@@ -47,7 +47,8 @@ def binding(given: Portfolio, model: Model, starts: np.ndarray, options: list[np
 
 def _prices(model: Model) -> dict[tuple, float]:
     program = write(model, whole_options=False)
-    _, duals, _ = relaxed(load(program, weights(model, model.choices.objective)))
+    seconds = max(0.05 * model.choices.time_limit_s, 1.0)
+    _, duals, _ = relaxed(load(program, weights(model, model.choices.objective)), seconds=seconds)
     return {name: float(duals[row]) for name, row in program.names.items()} if len(duals) else {}
 
 

@@ -18,7 +18,7 @@ LATE = 0.2  # a year of delay as much as a fifth of such a budget
 
 
 def relaxation(given: Portfolio, choices: Choices) -> pd.DataFrame:
-    """Return the smallest relaxation after which a roadmap exists; empty if one exists anyway.
+    """Return the smallest relaxation after which a roadmap exists; empty if one exists anyway or the time is over.
 
     An elastic program allows every budget, limit of staff and target to be missed and pays for it: a limit by the excess over its
     mean amount, a target by the miss over its value, a year of delay beyond a latest start 0.2, a mandatory project left out 10.
@@ -37,7 +37,8 @@ def relaxation(given: Portfolio, choices: Choices) -> pd.DataFrame:
     nothing = Weights(np.zeros_like(model.cost), tuple(np.zeros_like(block.benefit) for block in model.blocks))
     found = run(program, load(program, nothing), seconds=choices.time_limit_s, gap=1e-4, threads=choices.threads)
     if found.values is None:  # noqa: PD011 - not a frame
-        return pd.DataFrame([("plan", "all", pd.NA, np.nan, np.nan, np.nan, _hopeless(model))], columns=COLUMNS)
+        said = [("plan", "all", pd.NA, np.nan, np.nan, np.nan, _hopeless(model))]
+        return pd.DataFrame(said if found.infeasible else [], columns=COLUMNS)
     starts, _ = read(program, found.values)
     rows = [*_amounts(model, slack, found.values), *_dates(model, strict, starts)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -45,7 +46,7 @@ def relaxation(given: Portfolio, choices: Choices) -> pd.DataFrame:
 
 def _hopeless(model: Model) -> str:
     names = [model.names[p] for p in np.flatnonzero(model.mandatory & (model.low > model.high))]
-    return f"no relaxation was found in the time allowed; look at {', '.join(names) or 'the exclusions and the targets'}"
+    return f"no relaxation makes a roadmap possible; look at {', '.join(names) or 'the exclusions and the targets'}"
 
 
 def _loosen(program: Program, strict: Model) -> dict[tuple, tuple[int, float]]:

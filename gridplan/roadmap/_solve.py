@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridplan.roadmap import _greedy, _plan
+from gridplan.roadmap._branch import search
 from gridplan.roadmap._choices import Choices, refuse
 from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import Weights, by_rule, spent, weights
@@ -17,10 +18,14 @@ from gridplan.roadmap._program import load, point, read, write
 from gridplan.roadmap._relax import relaxation
 from gridplan.roadmap._result import Roadmap, answer, no_answer
 from gridplan.roadmap._solver import Run, run
+from gridplan.roadmap._states import states
 
 Floors = tuple[tuple[Weights, float], ...]
+LARGE = 800  # possible starts from which on the search goes over the states of the shared projects
 ROUNDS = 12  # of the search for the highest ratio
-SEARCH = 0.2  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+SEARCH = 0.1  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+TABLES = 0.08  # share of the time limit that is kept for the tables of the answer
+TIES = 1e-3  # gap above which ties are not settled: plans nearer to the best may be hidden in it
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,17 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     -------
     Roadmap
         Its `status` is ``optimal`` (proved within `gap_percent`), ``time limit`` (the best found, with its gap) or
-        ``infeasible``; then `relaxations` say the smallest change after which a roadmap exists.
+        ``infeasible``; then `relaxations` say the smallest change after which a roadmap exists. The time limit holds for
+        the search and the tables, but for what one step of the search cannot be stopped in; the first plans by rule, and what is
+        compiled for them once on a machine, come before it.
+
+    Notes
+    -----
+    Small problems go to the solver as they are. From 800 possible starts on, and where areas share projects that a budget pays
+    for, a branch and bound over the states of those projects finds plan and bound. A search that ends by its gap takes the same
+    steps each time, unless one of its small programs meets a time limit of its own: the same tables give the same roadmap. One that ends by its time limit gives the best plan that this
+    machine found by then; plan and bound hold, but another run may find others. Ties are settled by rule where the plan is proved
+    within 0.1 %.
 
     Raises
     ------
@@ -65,10 +80,11 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     weight = weights(model, choices.objective)
     greedy = _greedy.plans(model, weight)
     known = _search(model, weight, list(greedy.values()))
-    clock = Clock(time.monotonic() + choices.time_limit_s)  # of the solver: code may have been compiled before it
+    clock = Clock(time.monotonic() + (1 - TABLES) * choices.time_limit_s)  # not from `begin`: code may have been compiled since
     found = _ratio(model, weight, known, clock) if choices.per_cost else _best(model, weight, known, clock)
     if found is None:
-        return no_answer(given, model, relaxation(given, choices), seconds=time.monotonic() - begin)
+        left = replace(choices, time_limit_s=max(clock.left(), TABLES * choices.time_limit_s))
+        return no_answer(given, model, relaxation(given, left), seconds=time.monotonic() - begin)
     final = _settled(model, found, clock) if not choices.per_cost else found
     return answer(given, model, final, greedy, seconds=time.monotonic() - begin)
 
@@ -80,8 +96,8 @@ class Clock:
     end: float
 
     def left(self, share: float = 1.0) -> float:
-        """Return a share of the seconds that are left, one at least."""
-        return max((self.end - time.monotonic()) * share, 1.0)
+        """Return a share of the seconds that are left, a tenth of one at least."""
+        return max((self.end - time.monotonic()) * share, 0.1)
 
 
 def _search(model: Model, weight: Weights, known: list[np.ndarray]) -> list[np.ndarray]:
@@ -101,6 +117,10 @@ def _best(
 ) -> Found | None:
     """Return the best plan that the solver finds from the best of the known ones; None if there is none."""
     choices = model.choices
+    if not floors and (model.high - model.low + 1).clip(min=0).sum() >= LARGE:
+        found = _by_states(model, weight, known, clock)
+        if found is not None:
+            return found
     program = write(model, whole_options=bool(floors) or len(model.targets) > 0, floors=floors)
     start = _warm(model, weight, known, floors) if options else None
     values = None if start is None else point(program, *start)
@@ -110,6 +130,18 @@ def _best(
     if result.values is None and start is None:
         return None
     return _better(model, weight, result, None if result.values is None else read(program, result.values), start)
+
+
+def _by_states(model: Model, weight: Weights, known: list[np.ndarray], clock: Clock) -> Found | None:
+    """Return the best plan of the search over states; None if there are no states or no plan to begin with."""
+    start, shared = _warm(model, weight, known, ()), states(model)
+    if start is None or shared is None:
+        return None
+    value = _plan.value(model, *start, weight)
+    plan, bound = search(shared, weight, value, seconds=clock.left())
+    best = start if plan is None else plan
+    value = _plan.value(model, *best, weight)
+    return Found(*best, value, max(bound, value))
 
 
 def _warm(model: Model, weight: Weights, known: list[np.ndarray], floors: Floors) -> tuple[np.ndarray, list[np.ndarray]] | None:
@@ -162,7 +194,7 @@ def _ratio(model: Model, weight: Weights, known: list[np.ndarray], clock: Clock)
 def _settled(model: Model, found: Found, clock: Clock) -> Found:
     """Return the plan that the secondary objective prefers among those as good, then the one that the rule prefers."""
     choices, primary = model.choices, weights(model, model.choices.objective)
-    if found.gap > max(choices.gap_percent / 100, 1e-6) + 1e-9:
+    if found.gap > max(choices.gap_percent / 100, 1e-6) + 1e-9 or (choices.secondary is None and found.gap > TIES):
         return found
     floors, current = [], found
     if choices.secondary is not None:

@@ -75,10 +75,15 @@ def _once(program: Program, lp: highspy.HighsLp, solver: highspy.Highs, start: n
 
 
 def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return values of the columns, duals of the rows and the value, with fractions of projects allowed."""
+    """Return values of the columns, duals of the rows and the value, with fractions of projects allowed.
+
+    Without columns and rows if there is no optimum or the time is over.
+    """
     solver = quiet(seconds=seconds)
     lp.integrality_ = []
     solver.passModel(lp)
     solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return np.zeros(0), np.zeros(0), np.nan
     solution = solver.getSolution()
     return np.array(solution.col_value), np.array(solution.row_dual), float(solver.getInfo().objective_function_value)

@@ -1,0 +1,245 @@
+"""Branch and bound over states: the search for large portfolios, in which areas share platforms.
+
+A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
+states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
+is split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the
+mixed-integer program with the states that are left finishes the node. The search goes straight down first, for a plan; if that is
+better by more than the gap asked for the search begins anew with the states that can still be part of a better one. While more
+states than the linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+
+from gridplan.roadmap import _plan
+from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._program import read
+from gridplan.roadmap._solver import quiet, relaxed, run
+from gridplan.roadmap._states import NEG, States, through
+from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
+
+STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
+DIVE = 25  # nodes after which the search goes straight down once more
+LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
+LEAF_TIME = 0.5  # share of the time left that it may take
+PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
+
+Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
+Node = tuple[float, np.ndarray]  # bound, live states
+
+
+@dataclass
+class Tree:
+    """What one search has found so far."""
+
+    strong: Strong
+    solver: highspy.Highs
+    end: float
+    value: float
+    floor: float  # bound below which nodes are left aside in this round
+    plan: Plan | None = None
+    first: np.ndarray | None = None  # values of the states at the prices of the first node
+    rest: float = -np.inf  # bound of leaves whose program was not finished
+    heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def gap(self) -> float:
+        """Gap asked for, as a share."""
+        return self.strong.states.model.choices.gap_percent / 100
+
+    @property
+    def least(self) -> float:
+        """Value above which a node must promise to be looked at."""
+        return max(_least(self.value, self.gap), self.floor)
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.end - time.monotonic()
+
+    def push(self, nodes: list[Node]) -> None:
+        """Keep nodes for later."""
+        for bound, alive in nodes:
+            self.count += 1
+            heapq.heappush(self.heap, (-bound, self.count, alive))
+
+
+def _least(value: float, gap: float) -> float:
+    return value + max(gap * abs(value), 1e-7 * max(abs(value), 1.0))
+
+
+def search(states: States, weight: Weights, value: float, *, seconds: float) -> tuple[Plan | None, float]:
+    """Return a plan better than a value, None if none was found, and a bound on all plans.
+
+    Parameters
+    ----------
+    states
+        States of the model.
+    weight
+        Objective.
+    value
+        Value of the best plan known.
+    seconds
+        Time limit [s].
+    """
+    end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
+    base = first_values(states, weight)
+    tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
+    bound, most = np.inf, STATES
+    while True:
+        least = _least(value, gap)
+        top, alive = kept(alive, tables, least)
+        bound = max(min(bound, top), least)
+        if bound <= least or end <= time.monotonic():
+            return plan, bound
+        floor = max(least, _level(alive, tables, most))
+        top, some = kept(alive, tables, floor)
+        strong = strengthen(states, weight, base, some)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value, floor)
+        tree.push([(top, some)])
+        _explore(tree)
+        waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
+        bound = min(bound, max(waiting, tree.rest, tree.least))
+        if tree.plan is None and not tree.heap and floor <= least:
+            return plan, bound
+        most, plan, value = most * (4 if tree.plan is None else 1), tree.plan or plan, tree.value
+        if floor <= least:
+            tables += [] if tree.first is None else [tree.first]
+            if not tree.heap:
+                return plan, bound
+
+
+def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
+    """Return the bound that no more than so many live states reach; minus infinity if there are no more."""
+    chain = np.sort(np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)[alive])
+    return float(chain[-most]) if len(chain) > most else -np.inf
+
+
+def _at_prices(states: States, weight: Weights, base: np.ndarray, seconds: float) -> np.ndarray:
+    """Return values of the states at the prices of the program without states."""
+    plain = strengthen(states, weight, base, states.affordable, rows=False)
+    _, prices, _ = relaxed(plain.lp, seconds=seconds)
+    return values(plain, prices, states.affordable) if len(prices) else base
+
+
+def _solver(strong: Strong, threads: int) -> highspy.Highs:
+    """Return the solver of the linear programs; it keeps its basis from node to node."""
+    solver, whole = quiet(threads=threads), strong.lp.integrality_
+    strong.lp.integrality_ = []
+    solver.passModel(strong.lp)
+    strong.lp.integrality_ = whole
+    return solver
+
+
+def _explore(tree: Tree) -> None:
+    """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
+    done, down, below, least = 0, True, None, _least(tree.value, tree.gap)
+    while tree.left > 0 and tree.value <= least and (below or tree.heap):
+        if below is None:
+            bound, _, alive = heapq.heappop(tree.heap)
+            below = (-bound, alive)
+        parts = _node(tree, *below) if below[0] > tree.least else []
+        done += 1
+        parts.sort(key=lambda part: part[0])
+        down = bool(parts) and (down or tree.plan is None or done % DIVE == 0)
+        below = parts.pop() if down else None
+        tree.push(parts)
+    if below is not None:
+        tree.push([below])
+
+
+def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
+    """Return the parts of a node with their bounds; none if it is finished."""
+    found = _linear(tree, alive)
+    if found is None:
+        return [(bound, alive)] if tree.left <= 0 else []
+    top, x, prices = found
+    bound = min(bound, top)
+    if bound <= tree.least:
+        return []
+    tables = [tree.strong.base, values(tree.strong, prices, alive)]
+    tree.first = tables[1] if tree.first is None else tree.first
+    top, alive = kept(alive, tables, tree.least)
+    bound = min(bound, top)
+    if bound <= tree.least:
+        return []
+    split = _split(tree, x, tables, alive, bound)
+    if split is None:
+        _leaf(tree, bound, alive)
+        return []
+    parts, (year, has) = [], split
+    for side in (has, ~has):
+        half = alive.copy()
+        half[year] &= side
+        top, some = kept(half, tables, tree.least)
+        if min(top, bound) > tree.least:
+            parts.append((min(top, bound), some))
+    return parts
+
+
+def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
+    """Return bound, columns and prices of the linear program of a node; None if it has no solution or no time is left."""
+    nodes, solver = tree.strong.columns, tree.solver
+    upper = np.array([alive[node] for node in nodes], dtype=float)
+    solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
+    solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    solution = solver.getSolution()
+    return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
+
+
+def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> tuple[int, np.ndarray] | None:
+    """Return a year and the states that have the kind by which a node is split; None if no kind is open in part.
+
+    Of all kinds that are open in part it is that for which the best chains of both halves lose most.
+    """
+    states, level = tree.strong.states, np.zeros(alive.shape)
+    for node, column in tree.strong.columns.items():
+        level[node] = x[column] if alive[node] else 0.0
+    chain = np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)
+    best, most, size = None, -1.0, max(abs(bound), 1e-9)
+    for k in range(len(states.kinds)):
+        has = states.has(1 << k)
+        share = level[:, has].sum(axis=1)
+        for t in np.flatnonzero((share > PART) & (share < 1 - PART)):
+            losses = [(bound - chain[t, side & alive[t]].max(initial=NEG)) / size for side in (has, ~has)]
+            score = np.prod(np.clip(losses, 0.0, 0.1) + 1e-3) + 1e-9 * min(share[t], 1 - share[t])
+            if score > most:
+                best, most = (t, has), score
+    if best is None:
+        return None
+    return best
+
+
+def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
+    """Finish a node by the mixed-integer program with the states that are left."""
+    strong, lp = tree.strong, tree.strong.lp
+    whole, upper = lp.col_upper_, np.array(lp.col_upper_)
+    upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
+    lp.col_upper_ = upper
+    threads = strong.states.model.choices.threads
+    result = run(strong.program, lp, seconds=max(LEAF_TIME * tree.left, 0.1), gap=LEAF * tree.gap, threads=threads)
+    lp.col_upper_ = whole
+    if not result.infeasible:
+        tree.rest = max(tree.rest, min(bound, result.bound))
+    if result.values is not None:
+        _keep(tree, *read(strong.program, result.values))
+
+
+def _keep(tree: Tree, starts: np.ndarray, options: list[np.ndarray]) -> None:
+    """Keep a plan if it is the best so far."""
+    model, weight = tree.strong.states.model, tree.strong.weight
+    if not len(model.targets):
+        options = _plan.choose(model, starts, weight)
+    value = _plan.value(model, starts, options, weight)
+    if value > tree.value:
+        tree.value, tree.plan = value, (starts, options)

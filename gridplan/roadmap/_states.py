@@ -1,0 +1,220 @@
+"""Which shared projects are in service together: the states of a roadmap, and what each state can be worth in each year.
+
+Areas need the same platforms. A *kind* is a set of shared projects that an application needs, a *state* a set of kinds that are
+open. States only grow over the years, and there are few of them, so that a bound that keeps them whole is cheap: the value of a
+state in a year is the best that the areas can do with what the budgets up to then leave after the platforms of that state have
+been paid, projects of areas in parts (one price for all of them, a fractional knapsack); the best chain of states over the
+years is found by dynamic programming. A linear program knows no states: it builds half of every platform and takes half of
+every benefit. On portfolios with large platforms that makes its bound 15 % too high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gridplan.roadmap._model import Model
+from gridplan.roadmap._windows import before
+
+MOST = 11  # kinds; more would make too many states
+NEG = -1e12
+PRICES = 80  # prices of the fractional knapsack that are tried
+
+
+@dataclass(frozen=True)
+class States:
+    """Kinds of shared projects, states as bits of kinds, and what states and options ask for.
+
+    Attributes
+    ----------
+    kinds
+        Sets of shared projects.
+    open_kinds
+        For each block and option the kinds that it needs, as bits.
+    local
+        For each block and option the projects that it needs beside them.
+    share
+        Part of the cost of a project that one block bears: one over the number of blocks that need it.
+    possible
+        Whether a project can be in service, project x year.
+    used
+        Least use of the capital budgets together by a project in service, project x year.
+    amount
+        Budgets up to each year.
+    """
+
+    model: Model
+    kinds: tuple[frozenset[int], ...]
+    open_kinds: tuple[np.ndarray, ...]
+    local: tuple[tuple[np.ndarray, ...], ...]
+    share: np.ndarray
+    possible: np.ndarray
+    used: np.ndarray
+    amount: np.ndarray
+
+    @cached_property
+    def count(self) -> int:
+        """Number of states."""
+        return 1 << len(self.kinds)
+
+    @cached_property
+    def shared(self) -> np.ndarray:
+        """Shared projects."""
+        return np.array(sorted(frozenset().union(*self.kinds)), dtype=int)
+
+    @cached_property
+    def takes(self) -> np.ndarray:
+        """Whether a state takes a shared project, state x shared project."""
+        inside = np.array([[p in kind for p in self.shared] for kind in self.kinds], dtype=bool)
+        bits = (np.arange(self.count)[:, None] >> np.arange(len(self.kinds))) & 1
+        return (bits @ inside) > 0
+
+    @cached_property
+    def affordable(self) -> np.ndarray:
+        """Whether budgets and dates let the projects of a state be in service, year x state."""
+        cost = self.used[self.shared].T @ self.takes.T
+        late = (~self.possible[self.shared].T).astype(int) @ self.takes.T > 0
+        return (cost <= self.amount[:, None] * (1 + 1e-9) + 1e-6) & ~late
+
+    def has(self, kinds: int) -> np.ndarray:
+        """Return whether a state has any of some kinds."""
+        return (np.arange(self.count) & kinds) > 0
+
+
+def states(model: Model) -> States | None:
+    """Return the states of a model; None if it has no capital budget or no shared projects."""
+    limits = [limit for limit in model.limits if limit.kind == "capex"]
+    chain = before(len(model.names), model.waits)
+    needs = [[_certain(model, chain, units) for units in block.units] for block in model.blocks]
+    kinds = _kinds(model, needs)
+    if not limits or not kinds:
+        return None
+    shared = frozenset().union(*kinds)
+    counts = np.zeros(len(model.names))
+    for block in needs:
+        counts[sorted(frozenset().union(*block))] += 1
+    shift = 1 if model.steps.min(initial=1) >= 1 else 0
+    amount = np.r_[np.zeros(shift), np.cumsum(sum(limit.amount for limit in limits))][: model.horizon]
+    possible, used = _least(model, sum(limit.summed for limit in limits), shift)
+    return States(
+        model,
+        kinds,
+        tuple(np.array([_bits(kinds, need & shared) for need in block]) for block in needs),
+        tuple(tuple(np.array(sorted(need - shared), dtype=int) for need in block) for block in needs),
+        1 / np.maximum(counts, 1),
+        possible,
+        used,
+        amount,
+    )
+
+
+def _certain(model: Model, chain: list[frozenset[int]], units: frozenset[int]) -> frozenset[int]:
+    """Return the projects without which units cannot be met."""
+    single = [clause[0] for u in units for clause in model.units[u] if len(clause) == 1]
+    return frozenset().union(*(chain[p] for way in single for p in way))
+
+
+def _kinds(model: Model, needs: list[list[frozenset[int]]]) -> tuple[frozenset[int], ...]:
+    """Return the sets of shared projects, the dearest projects first, as far as their sets are not too many."""
+    areas: dict[int, set[str]] = {}
+    for block, options in zip(model.blocks, needs, strict=True):
+        for p in frozenset().union(*options):
+            areas.setdefault(p, set()).add(block.area)
+    price = model.spend[:, 0, :].sum(axis=1)
+    single = {
+        need
+        for block, options in zip(model.blocks, needs, strict=True)
+        for units, need in zip(block.units, options, strict=True)
+        if len(units) == 1
+    }
+    chosen: set[int] = set()
+    for p in sorted((p for p, where in areas.items() if len(where) > 1), key=lambda p: (-price[p], p)):
+        if len({need & (chosen | {p}) for need in single} - {frozenset()}) <= MOST:
+            chosen.add(p)
+    found = {need & chosen for need in single} - {frozenset()}
+    return tuple(sorted(found, key=sorted))
+
+
+def _bits(kinds: Sequence[frozenset[int]], need: frozenset[int]) -> int:
+    return sum(1 << k for k, kind in enumerate(kinds) if kind <= need)
+
+
+def _least(model: Model, summed: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether a project can be in service in a year, and the least that it has used of the budgets then."""
+    possible = np.zeros((len(model.names), model.horizon), dtype=bool)
+    used = np.zeros(possible.shape)
+    for p in range(len(model.names)):
+        for t in range(model.horizon):
+            starts = [s for s in model.starts(p) if s + model.steps[p] <= t]
+            possible[p, t] = len(starts) > 0
+            if starts and t >= shift:
+                used[p, t] = summed[p, starts, t - shift].min()
+    return possible, used
+
+
+def worth(found: States, gain: np.ndarray, options: Sequence[np.ndarray], alive: np.ndarray) -> np.ndarray:
+    """Return a bound on the value of each state in each year, year x state; dead states are worth nothing.
+
+    Parameters
+    ----------
+    found
+        The states.
+    gain
+        Value of a project in service, project x year.
+    options
+        Value of each option, for each block option x year.
+    alive
+        States of interest, year x state.
+    """
+    value = np.full(alive.shape, NEG)
+    for t in range(len(alive)):
+        live = np.flatnonzero(alive[t])
+        if len(live):
+            value[t, live] = _year(found, gain[:, t], [table[:, t] for table in options], t, live)
+    return value
+
+
+def _year(found: States, gain: np.ndarray, options: list[np.ndarray], t: int, live: np.ndarray) -> np.ndarray:
+    room = found.amount[t]
+    scale = sum(max(table.max() - table.min(), 0.0) for table in options) / max(room, 1e-9) if room > 0 else 0.0
+    prices = np.r_[0.0, scale * np.geomspace(0.003, 30.0, PRICES)][:, None]
+    net = np.where(found.possible[:, t], gain - prices * found.used[:, t], 0.0)
+    lack, more = np.minimum(net, 0.0), np.maximum(net, 0.0)
+    total = prices * room + more.sum(axis=1, keepdims=True) + lack[:, found.shared] @ found.takes[live].T
+    lack = lack * found.share
+    sums: dict[int, np.ndarray] = {}
+    for block, kinds, local, table in zip(found.model.blocks, found.open_kinds, found.local, options, strict=True):
+        every = int(np.bitwise_or.reduce(kinds))
+        patterns = np.unique(live & every)
+        cells = np.full((len(prices), len(patterns)), NEG)
+        for o in np.flatnonzero(block.ready <= t):
+            fits = (patterns & kinds[o]) == kinds[o]
+            own = table[o] + lack[:, local[o]].sum(axis=1)
+            cells[:, fits] = np.maximum(cells[:, fits], own[:, None])
+        sums[every] = sums.get(every, 0.0) + cells
+    for every, cells in sums.items():
+        total += cells[:, np.unique(live & every, return_inverse=True)[1]]
+    return total.min(axis=0)
+
+
+def through(value: np.ndarray) -> np.ndarray:
+    """Return for each year and state a bound on every chain of states that passes through it."""
+    ahead, back = value.copy(), value.copy()
+    for t in range(1, len(value)):
+        ahead[t] += _spread(ahead[t - 1], up=True)
+    for t in range(len(value) - 2, -1, -1):
+        back[t] += _spread(back[t + 1], up=False)
+    return ahead + back - value
+
+
+def _spread(value: np.ndarray, *, up: bool) -> np.ndarray:
+    """Return the largest value among the states that are part of each state, or of which it is part."""
+    found = value.copy()
+    for k in range(int(np.log2(len(value)))):
+        pairs = found.reshape(-1, 2, 1 << k)
+        one, other = (1, 0) if up else (0, 1)
+        pairs[:, one] = np.maximum(pairs[:, one], pairs[:, other])
+    return found
