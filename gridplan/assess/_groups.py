@@ -157,7 +157,7 @@ def of_voltage(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     """Energy, losses, peak and violations, by option and area."""
     case = shared.case(study, task.scenario, task.years[0], task.every)
     found = voltages(shared, study, case, (task.options, task.areas))
-    return _measured(found, case).assign(year=task.years[0])
+    return measured(found, case).assign(year=task.years[0])
 
 
 def voltages(
@@ -172,7 +172,7 @@ def voltages(
     return voltage.evaluate(case, settings, options)
 
 
-def _measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
+def measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
     different = {id(joint.case): joint for joint in options.values()}
     known = {
@@ -296,7 +296,7 @@ def of_all(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     moved = flexible(study, start, ((full["flexibility"],), task.areas))[full["flexibility"]]
     found = voltages(shared, study, moved.case, ((_options.NONE, full["voltage"]), task.areas))
     case = found[full["voltage"]].case
-    table = _measured({task.options[0]: found[full["voltage"]]}, start)
+    table = measured({task.options[0]: found[full["voltage"]]}, start)
     own = moved.summary.set_index("area")[["shifted_mwh", "stored_mwh"]]
     scale = HOURS / (len(start.profiles.time) * start.profiles.step_h)
     table = table.join(own * scale, on="area")

@@ -146,24 +146,24 @@ def simulate(shared: _groups.Shared, moment: Moment) -> pd.DataFrame:
         moved = _summed(moved, joint.summary)
         case = joint.case
     before = case
-    case = _regulated(shared, study, before, moment.mix)
-    table = _groups._measured({ROADMAP: case}, start).drop(columns="option")
+    regulated = _regulated(shared, study, before, moment.mix)
+    table = _groups.measured({ROADMAP: regulated}, start).drop(columns="option")
     table = _moved(table, moved, _groups.HOURS / (len(start.profiles.time) * start.profiles.step_h))
     if "restoration" not in _tasks.groups(study):
         return table
     if moved is None:  # nothing moved powers: the outage model sees every step, as in the table
         before = shared.case(study, moment.scenario, moment.year, 1)
-    outage = _restored(shared, study, _placed(before, case, start), moment.mix)
+    outage = _restored(shared, study, _placed(before, regulated.case, start), moment.mix)
     return table.merge(outage, on="area", how="outer")
 
 
-def _regulated(shared: _groups.Shared, study: Study, before: OperatingCase, mix: Mix) -> OperatingCase:
-    """Return a case with the options of the voltage group in service, one after the other."""
-    case = _groups.voltages(shared, study, before, ((_options.NONE,), None))[_options.NONE].case  # loads follow the voltage
+def _regulated(shared: _groups.Shared, study: Study, before: OperatingCase, mix: Mix) -> voltage.Voltage:
+    """Put the options of the voltage group in service, one after the other; return the last, which holds them all."""
+    found = _groups.voltages(shared, study, before, ((_options.NONE,), None))[_options.NONE]  # loads follow the voltage
     for option, areas in _parts(mix, "voltage", before):
         settings = voltage.Settings(*_groups.margins(shared, study, before, areas), areas=areas)
-        case = voltage.evaluate(case, settings, (option,))[option].case
-    return case
+        found = voltage.evaluate(found.case, settings, (option,))[option]
+    return found
 
 
 def _parts(mix: Mix, group: str, case: OperatingCase) -> list[tuple[str, tuple[str, ...] | None]]:
