@@ -34,6 +34,7 @@ $(VENV)/.ready-test: requirements-test.lock $(VENV)/.ready
 	@touch $@
 
 report: $(VENV)/.ready
+	@echo "The first report on a study simulates every combination of applications: some minutes. What was simulated is kept."
 	@$(BIN)/gridplan report $(NOTEBOOK) --study $(STUDY) --out $(OUT)
 
 test: $(VENV)/.ready-test
