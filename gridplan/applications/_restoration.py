@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
+from gridplan import tables
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.network import display_name
@@ -21,8 +21,7 @@ ANY = "*"
 
 @cache
 def _assumptions() -> pd.Series:
-    with resources.files("gridplan").joinpath("assumptions.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file).set_index("assumption")["value"]
+    return tables.assumptions().set_index("assumption")["value"]
 
 
 def default(assumption: str) -> float:

@@ -78,11 +78,6 @@ class Log(NamedTuple):
 
 
 @njit(**_COMPILED)
-def _operable(control, klass, edge):
-    return control[edge] <= klass
-
-
-@njit(**_COMPILED)
 def _zone(tree, klass, c, seeds, top, back, work):
     """Mark the zone, what lies above it and the pieces below; returns how many pieces.
 

@@ -11,6 +11,7 @@ from importlib import resources
 import pandas as pd
 
 from gridplan.errors import ParameterError, Problem, suggest
+from gridplan.tables._bundled import bundled
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,12 @@ def columns() -> pd.DataFrame:
     return _dictionary().copy()
 
 
-@functools.cache
-def _assumptions() -> pd.DataFrame:
-    with resources.files("gridplan").joinpath("assumptions.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
-
-
 def assumptions() -> pd.DataFrame:
     """Return gridplan's own assumptions: `assumption`, `value`, `unit`, `low`, `high`, `source`, `evidence`, `note`.
 
     A study may give another value between `low` and `high` in its table of the same name.
     """
-    return _assumptions().copy()
+    return bundled("gridplan", "assumptions")
 
 
 def names() -> list[str]:
