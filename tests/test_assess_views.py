@@ -90,13 +90,15 @@ def test_additivity_is_summed_over_areas_and_says_its_worst(metrics):
             ("A", "losses_mwh", 8.0),
             ("B", "losses_mwh", 9.0),
             ("A", "saidi_min", 8.0),
-            ("B", "saidi_min", 8.0),
+            ("B", "saidi_min", 4.0),
         )
     ]
     errors = pd.DataFrame(rows).assign(error=lambda table: table["added"] - table["joint"], error_percent=0.0)
+    errors["customers"] = errors["area"].map({"A": 300.0, "B": 100.0})
     whole = assess.additivity_totals(errors).set_index("quantity")
     assert whole.at["losses_mwh", "error_percent"] == pytest.approx(100 * -1 / 3)
     assert whole.at["saidi_min", "none"] == 10
+    assert whole.at["saidi_min", "joint"] == pytest.approx(7.0)  # (300 * 8 + 100 * 4) / 400
     assert "33 %" in figures.applications.additivity(whole.reset_index()).title
 
 

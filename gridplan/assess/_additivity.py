@@ -19,7 +19,7 @@ QUANTITIES = {
 }
 """What is compared, by group."""
 
-COLUMNS = ["check", "group", "area", "quantity", "none", "added", "joint", "error", "error_percent"]
+COLUMNS = ["check", "group", "area", "customers", "quantity", "none", "added", "joint", "error", "error_percent"]
 
 
 def additivity(
@@ -49,10 +49,10 @@ def additivity(
     Returns
     -------
     pd.DataFrame
-        `check` (``groups`` or ``areas``), `group` (all groups, or the one looked at), `area`, `quantity` (a column of the
-        metrics), and in its unit: `none` (nothing in service), `added` (what adding up groups, or the row of the table, says it
-        becomes), `joint` (what it becomes when simulated), `error` (`added` less `joint`), and `error_percent`: the error as a
-        share of the change from `none` to `joint` [%]; missing where nothing changes.
+        `check` (``groups`` or ``areas``), `group` (all groups, or the one looked at), `area`, its `customers`, `quantity` (a
+        column of the metrics), and in its unit: `none` (nothing in service), `added` (what adding up groups, or the row of the
+        table, says it becomes), `joint` (what it becomes when simulated), `error` (`added` less `joint`), and `error_percent`:
+        the error as a share of the change from `none` to `joint` [%]; missing where nothing changes.
 
     Raises
     ------
@@ -70,7 +70,9 @@ def additivity(
     shared = _groups.Shared(study, net)
     found = _run.evaluated(shared, list(work.values()), execution or _run.Execution())
     tables = {name: found[task].set_index(["option", "area"]) for name, task in work.items()}
-    return pd.concat([_across_groups(tables, areas), _across_areas(tables, areas)], ignore_index=True)[COLUMNS]
+    errors = pd.concat([_across_groups(tables, areas), _across_areas(tables, areas)], ignore_index=True)
+    customers = tables["restoration", ""].loc[NONE, "customers"]
+    return errors.assign(customers=errors["area"].map(customers))[COLUMNS]
 
 
 def _place(study: Study, scenario: str | None, year: int | None) -> tuple[str, int]:

@@ -237,7 +237,7 @@ def flexibility_table(metrics: pd.DataFrame, scenario: str, year: int) -> pd.Dat
 
 
 def additivity_totals(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of :func:`gridplan.assess.additivity` summed over the areas; SAIDI as their mean.
+    """Return the rows of :func:`gridplan.assess.additivity` summed over the areas; indices per customer weighted by customers.
 
     Returns
     -------
@@ -245,10 +245,12 @@ def additivity_totals(errors: pd.DataFrame) -> pd.DataFrame:
         `check`, `group`, `quantity`, `none`, `added`, `joint`, `error`, `error_percent` (share of the change).
     """
     keys, numbers = ["check", "group", "quantity"], ["none", "added", "joint", "error"]
-    groups = errors.groupby(keys, sort=False)[numbers]
-    table, mean = groups.sum(), groups.mean()
+    weight = errors["customers"].where(errors["quantity"].isin(_PER_CUSTOMER), 1.0)
+    table = (
+        errors.assign(weight=weight, **errors[numbers].mul(weight, axis=0)).groupby(keys, sort=False)[[*numbers, "weight"]].sum()
+    )
     rows = table.index.get_level_values("quantity").isin(_PER_CUSTOMER)
-    table.loc[rows] = mean.loc[rows]
+    table.loc[rows, numbers] = table.loc[rows, numbers].div(table.loc[rows, "weight"], axis=0)
     change = (table["joint"] - table["none"]).abs()
     table["error_percent"] = (100 * table["error"] / change).where(change > 1e-6 * table["none"].abs().clip(lower=1.0))
-    return table.reset_index()
+    return table.drop(columns="weight").reset_index()

@@ -328,7 +328,7 @@ def additivity(table: pd.DataFrame) -> Table:
     caption = (
         "Groups: everything in service at once, against the sum of what each group changes; an error of -100 % counts a gain "
         "twice that two groups share. Areas: each area alone in service, against its row in the table, where all areas are. "
-        "Sums over the areas, SAIDI as their mean. Errors are shares of the change."
+        "Sums over the areas, SAIDI weighted by customers. Errors are shares of the change."
     )
     return Table(shown, "additivity", title, caption, {"error_percent": 1})
 
