@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ranges import rows_of
 
 from gridplan import robustness
 from gridplan.errors import InputError, ParameterError, StudyError
@@ -96,21 +97,6 @@ def plan():
         columns=["area", "group", "option", "project"],
     )
     return robustness.Plan(schedule, projects, used, worth, kpis, enablers)
-
-
-def rows_of(*rows, **shared):
-    base = {
-        "item": "",
-        "low": 1.0,
-        "mode": 1.0,
-        "high": 1.0,
-        "coverage": 1.0,
-        "distribution": "triangular",
-        "source": "test",
-        "evidence": "M",
-    }
-    frame = pd.DataFrame([base | row for row in rows])
-    return frame.assign(note="", **shared)
 
 
 def draws_of(plan, **columns):

@@ -3,24 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from ranges import rows_of
 
 from gridplan import robustness
-
-
-def rows_of(*rows, **shared):
-    base = {
-        "item": "",
-        "low": 1.0,
-        "mode": 1.0,
-        "high": 1.0,
-        "coverage": 1.0,
-        "distribution": "triangular",
-        "source": "test",
-        "evidence": "M",
-    }
-    frame = pd.DataFrame([base | row for row in rows])
-    return frame.assign(note="", **shared)
-
 
 SHAPES = [
     {"distribution": "triangular", "low": 0.5, "mode": 1.0, "high": 2.0, "coverage": 1.0},
