@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from roadmap_steps import Steps
 
 from gridplan import figures, gaps, roadmap
 from gridplan.errors import ParameterError, StudyError
@@ -218,6 +219,8 @@ def test_agrees_with_enumeration(problem):
     tables, picked = problem
     every = Enumerated(tables, picked)
     best = max((every.value(plan) for plan in every.plans()), default=None)
+    plain = Steps(tables, picked).solve(seconds=60.0, gap=0.0)
+    assert best is None if plain is None else plain[0] == pytest.approx(best, abs=1e-4)
     found = roadmap.solve(roadmap.portfolio(tables), picked)
     if best is None:
         assert found.status == "infeasible"
@@ -534,6 +537,21 @@ def test_the_bundled_portfolio_is_complete_and_fits_its_budgets(bundled):
     assert {"adms", "field_S1-F1", "tap_controls"} <= set(found.schedule["project"])
     assert len(found.schedule) + len(found.not_chosen) == len(table)
     assert found.value >= found.compared.loc[found.compared["valid"], "value"].max() - 1e-6
+
+
+@pytest.mark.parametrize(("share", "carry_over"), [(1.0, False), (0.8, True)])
+def test_the_bundled_portfolio_agrees_with_a_plain_program_of_another_hand(bundled, share, carry_over):
+    tables = {**bundled, "budgets": bundled["budgets"].assign(budget_keur=bundled["budgets"]["budget_keur"] * share)}
+    picked = roadmap.Choices(2026, 2040, 4.0, carry_over=carry_over, gap_percent=0.1, time_limit_s=60.0)
+    found = roadmap.solve(roadmap.portfolio(tables), picked)
+    other = Steps(tables, picked).solve(seconds=60.0, gap=1e-3)
+    if other is None:
+        assert found.status == "infeasible"
+        return
+    value, bound = other
+    assert found.value <= bound + 1e-4
+    assert value <= found.bound + 1e-4
+    assert found.value == pytest.approx(value, rel=2e-3)
 
 
 def test_figures_say_what_the_roadmap_says():
