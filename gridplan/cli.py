@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ from gridplan.study import Study, doubts, examine
 if TYPE_CHECKING:
     import pandas as pd
     from pandapower.auxiliary import pandapowerNet
+
+# jsonschema would build a grammar of addresses for longer than all that a report imports; notebooks hold none.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 NOTEBOOKS = Path("notebooks")
 ELEMENTS = {"load": "load", "sgen": "static generator", "storage": "storage unit", "gen": "generator"}

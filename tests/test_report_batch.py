@@ -316,7 +316,7 @@ def test_a_batch_killed_at_any_moment_leaves_nothing_that_lasts(place, tmp_path)
     command = [sys.executable, "-c", "from gridplan.cli import app; app()", "batch", str(written(place, text, "hang.toml"))]
     process = subprocess.Popen([*command, "--out", str(tmp_path)], stderr=subprocess.PIPE)
     wait_for(lambda: list(tmp_path.glob("batch-run/*.part/source.ipynb")))
-    wait_for(lambda: any("ipykernel" in " ".join(p.cmdline()) for p in family(process.pid)))
+    wait_for(lambda: any("kernel.json" in " ".join(p.cmdline()) for p in family(process.pid)))
     alive = family(process.pid)
     process.kill()
     process.wait()

@@ -284,13 +284,15 @@ def _bill_words(table: pd.DataFrame, currency: str) -> tuple[str, str]:
     return title, f"Change for a mean customer by year: {alt}"
 
 
-def bills_table(table: pd.DataFrame) -> Table:
+def bills_table(table: pd.DataFrame, *, currency: str = "EUR") -> Table:
     """Return what customers pay for a plan by year as a table.
 
     Parameters
     ----------
     table
         From :func:`gridplan.planning.bills`.
+    currency
+        Currency of the amounts.
     """
     columns = [
         "year",
@@ -304,10 +306,12 @@ def bills_table(table: pd.DataFrame) -> Table:
     shown = table[[name for name in columns if name in table]]
     digits = dict.fromkeys(columns[1:4], 0) | {"per_customer": 2, "per_customer_month": 2, "change_percent": 2}
     title = "What the plan adds to what a mean customer pays, by year"
-    return Table(shown, "bill-table", title, "In money of each year; the change is that of the whole bill.", digits)
+    return Table(
+        shown, "bill-table", title, "In money of each year; the change is that of the whole bill.", digits, currency=currency
+    )
 
 
-def considered(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Table:
+def considered(table: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EUR") -> Table:
     """Return the alternatives to a roadmap as a table.
 
     Parameters
@@ -316,6 +320,8 @@ def considered(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Table:
         From :func:`gridplan.planning.considered`.
     labels
         Names of applications and plans.
+    currency
+        Currency of the amounts.
     """
 
     def named(row) -> str:
@@ -331,10 +337,10 @@ def considered(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Table:
         "net present value is that of a whole plan, before network measures other than those deferred."
     )
     digits = {"capex_keur": 0, "reinforcement_keur": 0, "npv_keur": 0}
-    return Table(shown[columns], "alternatives", _considered_title(table), caption, digits, 40)
+    return Table(shown[columns], "alternatives", _considered_title(table, currency), caption, digits, 40)
 
 
-def _considered_title(table: pd.DataFrame) -> str:
+def _considered_title(table: pd.DataFrame, currency: str) -> str:
     cost = table.set_index("kind")["reinforcement_keur"]
     wires = table.loc[table["kind"] == "conventional", "reinforcement_keur"]
     if wires.empty or pd.isna(wires.iloc[0]):
@@ -346,9 +352,8 @@ def _considered_title(table: pd.DataFrame) -> str:
             if not wires.iloc[0] > 0
             else "No non-wires alternative was simulated"
         )
-    spared = wires.iloc[0] - other.min()
-    whole = number(wires.iloc[0], 0)
-    return f"Non-wires options spare at most {number(spared, 0)} of the {whole} thousand that conventional measures cost"
+    spared, whole = amount(wires.iloc[0] - other.min(), currency), amount(wires.iloc[0], currency)
+    return f"Non-wires options spare at most {spared} of the {whole} that conventional measures cost"
 
 
 def history(table: pd.DataFrame, kpis: pd.DataFrame, *, today: float = np.nan) -> Figure:

@@ -97,6 +97,7 @@ class Table:
     caption: str = ""
     digits: Mapping[str, int] = field(default_factory=dict)
     rows: int = 30
+    currency: str = ""
 
     def html(self) -> str:
         """Return the table as HTML, every cell escaped."""
@@ -104,7 +105,7 @@ class Table:
             return "<p>None.</p>"
         shown = self.frame.head(self.rows)
         numeric = [pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) for t in shown.dtypes]
-        head = "".join(_cell("th", tables.label(c), n, ' scope="col"') for c, n in zip(shown.columns, numeric, strict=True))
+        head = "".join(_cell("th", self._label(c), n, ' scope="col"') for c, n in zip(shown.columns, numeric, strict=True))
         body = "".join(f"<tr>{self._row(row, numeric)}</tr>" for row in shown.to_dict("records"))
         more = len(self.frame) - len(shown)
         foot = f"<p>{more} further row{'s' if more != 1 else ''} in the CSV.</p>" if more > 0 else ""
@@ -113,6 +114,10 @@ class Table:
     def shortened(self, rows: int) -> Table:
         """Return the same table with fewer rows shown; the CSV keeps all."""
         return replace(self, rows=rows)
+
+    def _label(self, column: str) -> str:
+        label = tables.label(column)
+        return label.replace("[currency/", f"[{self.currency}/") if self.currency else label
 
     def _row(self, row: dict[str, Any], numeric: Sequence[bool]) -> str:
         by_unit = UNIT_DIGITS.get(row.get("unit"))

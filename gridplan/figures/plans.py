@@ -197,12 +197,35 @@ def routes_table(routes: pd.DataFrame, closeness: pd.DataFrame, *, labels: Mappi
     return Table(shown, "routes", title, caption, digits, rows)
 
 
-def binding(table: pd.DataFrame, *, rows: int = 12) -> Table:
-    """Return what binds, and what one more unit would bring, as a table."""
-    shown = table.sort_values("per_unit", ascending=False, kind="stable")[["kind", "fund", "year", "used", "allowed", "per_unit"]]
+def binding(
+    table: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    currency: str = "EUR",
+    rows: int = 12,
+) -> Table:
+    """Return what binds, and what one more unit would bring, as a table.
+
+    Parameters
+    ----------
+    table
+        `binding` of a :class:`gridplan.roadmap.Roadmap`.
+    labels, units
+        Names and units of KPIs and funds.
+    currency
+        Currency of the budgets.
+    rows
+        Rows to show.
+    """
+    own = {"capex": f"k{currency}", "opex": f"k{currency}", "staff": "full-time equivalents"}
+    shown = table.sort_values("per_unit", ascending=False, kind="stable")
+    unit = [own.get(row.kind, (units or {}).get(row.fund, "")) for row in shown.itertuples()]
+    shown = shown.assign(unit=unit, fund=[_label(name, labels) for name in shown["fund"]])
+    columns = ["kind", "fund", "year", "used", "allowed", "unit", "per_unit"]
     title = f"{len(shown)} limits and targets bind" if len(shown) else "No limit and no target binds"
     caption = "What one more unit would bring to the objective is that of the relaxed problem: an estimate."
-    return Table(shown, "binding", title, caption, {"used": 1, "allowed": 1, "per_unit": 2}, rows)
+    return Table(shown[columns], "binding", title, caption, {"used": 1, "allowed": 1, "per_unit": 2}, rows)
 
 
 def replay_table(table: pd.DataFrame, *, rows: int = 40) -> Table:
@@ -227,6 +250,41 @@ def replay_table(table: pd.DataFrame, *, rows: int = 40) -> Table:
     caption = f"Counted by the roadmap, and simulated with all groups and areas as they stand in that year. {words}"
     digits = {"predicted_keur": 1, "replayed_keur": 1, "error_percent": 2}
     return Table(table.loc[order].reset_index(drop=True), name, title, caption, digits, rows)
+
+
+def replay(table: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EUR") -> Figure:
+    """Draw the benefits that a roadmap counts beside those that its simulation shows, by stream, in the last year replayed.
+
+    Parameters
+    ----------
+    table
+        From :func:`gridplan.planning.replayed_benefits`.
+    labels
+        Names of the streams.
+    currency
+        Currency of the amounts.
+    """
+    year = table["year"].max()
+    own = table[(table["year"] == year) & (table["scenario"] == table["scenario"].iloc[0])] if len(table) else table
+    own = own[own[["predicted_keur", "replayed_keur"]].abs().max(axis=1) > 0.05][::-1]
+    names = [theme.text(_label(stream, labels)) for stream in own["stream"]]
+    bars = [("simulated with all that is in service", "replayed_keur", theme.ACCENT)]
+    bars += [("counted by the roadmap", "predicted_keur", theme.MUTED)]
+    figure = go.Figure([go.Bar(y=names, x=own[c], name=name, marker_color=colour, orientation="h") for name, c, colour in bars])
+    figure.update_traces(hovertemplate="%{y}: %{x:,.1f}<extra>%{data.name}</extra>")
+    figure.update_layout(barmode="group", bargap=0.35, height=190 + 56 * max(len(own), 1))
+    figure.update_layout(legend={**LEGEND, "traceorder": "reversed"})
+    figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", separatethousands=True, showgrid=True, zeroline=True)
+    alt = "; ".join(f"{r.stream}: {r.predicted_keur:.1f} counted, {r.replayed_keur:.1f} simulated" for r in own.itertuples())
+    caption = f"Deferred reinforcement, and what only changes hands, left out. {replay_words(table).markdown}"
+    return Figure(figure, "replay-benefits-by-stream", _replay_title(own, currency), caption, alt or "No benefit.", own)
+
+
+def _replay_title(own: pd.DataFrame, currency: str) -> str:
+    if own.empty:
+        return "Nothing that a replay could show is in service"
+    counted, seen, year = own["predicted_keur"].sum(), own["replayed_keur"].sum(), int(own["year"].iloc[0])
+    return f"The roadmap counts {number(counted, 0)} k{currency} of benefits in {year}; its simulation shows {number(seen, 0)}"
 
 
 def replay_words(table: pd.DataFrame) -> Text:

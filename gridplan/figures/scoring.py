@@ -230,22 +230,68 @@ def _apart(known: pd.DataFrame, names: list[str]) -> list[str]:
     return [name if i in placed else "" for i, name in enumerate(names)]
 
 
-def screening_table(screened: pd.DataFrame, *, rows: int = 40) -> Table:
+SCREENS = {"least_cost": "least cost", "benefit_cost": "benefit over cost", "self_supporting": "self-supporting"}
+
+
+def screening(screened: pd.DataFrame, *, classes: dict[str, str] | None = None, currency: str = "EUR") -> Figure:
+    """Draw what the projects of each class of spend cost and bring, beside the test that applies to the class.
+
+    Parameters
+    ----------
+    screened
+        From :func:`gridplan.scoring.screen`.
+    classes
+        Names of classes of spend.
+    currency
+        Currency of the amounts.
+    """
+    sums = screened.groupby(["class_of_spend", "test"], sort=False, as_index=False).agg(
+        projects=("project", "size"), cost_keur=("cost_keur", "sum"), benefit_keur=("benefit_keur", "sum")
+    )[::-1]
+    names = [
+        f"{theme.text(name)} ({n})<br>by {SCREENS.get(test, test)}"
+        for name, test, n in zip(_plain(sums["class_of_spend"], classes), sums["test"], sums["projects"], strict=True)
+    ]
+    bars = [("simulated benefits", "benefit_keur", theme.ACCENT), ("cost", "cost_keur", theme.MUTED)]
+    figure = go.Figure([_money_bar(sums[column], names, name, colour) for name, column, colour in bars])
+    figure.update_layout(barmode="group", bargap=0.35, height=170 + 90 * max(len(sums), 1))
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "reversed"})
+    figure.update_xaxes(title_text=f"Present value [k{currency}]", separatethousands=True, showgrid=True, rangemode="tozero")
+    caption = (
+        "All projects of the study by class of spend (how many), and the test that the class asks for: least cost where the need "
+        "is given, benefits over costs where the spend is a choice. A project's benefit is its share of what combinations bring."
+    )
+    alt = "; ".join(f"{r.class_of_spend}: cost {r.cost_keur:.0f}, benefits {r.benefit_keur:.0f}" for r in sums.itertuples())
+    return Figure(figure, "screening-by-class", _screened(screened), caption, alt or "No project.", sums)
+
+
+def _money_bar(values: pd.Series, names: list[str], name: str, colour: str) -> go.Bar:
+    bar = go.Bar(y=names, x=values, name=name, orientation="h", marker_color=colour, text=[number(v, 0) for v in values])
+    return bar.update(textposition="outside", cliponaxis=False, hovertemplate="%{y}: %{x:,.0f}<extra>" + name + "</extra>")
+
+
+def _screened(table: pd.DataFrame) -> str:
+    passed, open_ = int(table["passed"].eq(True).sum()), int(table["passed"].isna().sum())
+    title = f"{passed} of {len(table)} projects pass the test of their class of spend"
+    return title + (f"; {open_} cannot be tested yet" if open_ else "")
+
+
+def screening_table(screened: pd.DataFrame, *, labels: dict[str, str] | None = None, rows: int = 40) -> Table:
     """Return which test applies to each project, and whether it is passed, as a table.
 
     Parameters
     ----------
     screened
         From :func:`gridplan.scoring.screen`.
+    labels
+        Names of projects and classes of spend.
     rows
         Rows to show; the CSV holds all.
     """
-    passed, open_ = int(screened["passed"].eq(True).sum()), int(screened["passed"].isna().sum())
-    title = f"{passed} of {len(screened)} projects pass the test of their class of spend"
-    title += f"; {open_} cannot be tested yet" if open_ else ""
+    title = _screened(screened)
     words = screened["passed"].map({True: "yes", False: "no"}).astype(object).where(screened["passed"].notna(), "not tested")
-    names = {"least_cost": "least cost", "benefit_cost": "benefit over cost", "self_supporting": "self-supporting"}
-    shown = screened.assign(passed=words, test=screened["test"].replace(names))
+    named = {column: _plain(screened[column], labels) for column in ("project", "class_of_spend")}
+    shown = screened.assign(passed=words, test=screened["test"].replace(SCREENS), **named)
     caption = "Least cost where the need is given, benefit over cost where the spend is a choice."
     digits = {"cost_keur": 0, "benefit_keur": 0, "bcr": 2}
     return Table(shown, "screening", title, caption, digits, rows)

@@ -10,7 +10,7 @@ draws, or knows a benefit of its own.
 from gridplan.planning._case import Case, case, money
 from gridplan.planning._economics import bills, cost_tests, cumulative, customers_of, present_totals, spend_by
 from gridplan.planning._futures import decisions, in_each_future, regret, tornado
-from gridplan.planning._kpis import contributions, kpis
+from gridplan.planning._kpis import contributions, kpi_units, kpis
 from gridplan.planning._money import (
     break_even,
     by_class,
@@ -54,6 +54,7 @@ __all__ = [
     "decisions",
     "declared_after",
     "in_each_future",
+    "kpi_units",
     "kpis",
     "labels",
     "mean_benefits",

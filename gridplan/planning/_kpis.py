@@ -28,6 +28,12 @@ def kpis() -> pd.DataFrame:
     return tables.bundled("gridplan.planning", "kpis")
 
 
+def kpi_units() -> dict[str, str]:
+    """Return the unit of each of :func:`kpis` by its name."""
+    table = kpis()
+    return dict(zip(table["kpi"], table["unit"], strict=True))
+
+
 def contributions(metrics: pd.DataFrame, names: Iterable[str] | None = None) -> pd.DataFrame:
     """Return what each option adds to each KPI, so that a sum over areas and groups is the KPI of the network.
 

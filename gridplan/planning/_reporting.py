@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -91,8 +93,10 @@ def considered(given: Case, found: roadmap.Roadmap, scenario: str) -> pd.DataFra
     """
     last = found.choices.last_year
     measures_of = _reinforcement(given, scenario, last)
-    rows = [{"kind": "conventional", "alternative": NONE, "reinforcement_keur": measures_of.get(NONE, np.nan), "projects": 0}]
-    rows += [_non_wires(given, found, option, cost) for option, cost in measures_of.items() if option != NONE]
+    rows = [{"kind": "conventional", "alternative": NONE, "projects": 0}]
+    earlier = before(given)
+    rows += [_non_wires(given, found, earlier, option) for option in measures_of if option != NONE]
+    rows = [row | {"reinforcement_keur": measures_of.get(row["alternative"], np.nan)} for row in rows]
     rows[0] |= {
         "capex_keur": 0.0,
         "remark": "cures what is violated, and brings nothing else" if rows[0]["reinforcement_keur"] else "",
@@ -117,15 +121,15 @@ def _reinforcement(given: Case, scenario: str, year: int) -> dict[str, float]:
     return own.groupby("option", sort=False)["reinforcement_keur"].agg(lambda part: part.sum(skipna=False)).to_dict()
 
 
-def _non_wires(given: Case, found: roadmap.Roadmap, option: str, cost: float) -> dict[str, object]:
+def _non_wires(given: Case, found: roadmap.Roadmap, earlier: Mapping[str, set[str]], option: str) -> dict[str, object]:
     known = needs(given.closures)
     closing = set().union(*(needed(known, option, area) for area in set(given.metrics["area"])))
-    names = with_before(before(given), closing)
+    names = with_before(earlier, closing)
     spent = given.projects.loc[given.projects["project"].isin(names), "capex_keur"].sum()
     used = (found.options["option"] == option).any()
     remark = "in service in the roadmap" if used else "in service in no area of the roadmap"
     own = {"projects": len(names), "capex_keur": float(spent), "remark": remark}
-    return {"kind": "non-wires", "alternative": option, "reinforcement_keur": cost} | own
+    return {"kind": "non-wires", "alternative": option} | own
 
 
 def _left_with(given: Case, found: roadmap.Roadmap, scenario: str, year: int) -> float:

@@ -158,6 +158,7 @@ def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
                 calculate_voltage_angles=options.calculate_voltage_angles,
                 run_control=False,
                 lightsim2grid=False,
+                numba=False,  # compiling takes seconds, building one matrix milliseconds
             )
     except (pp.LoadflowNotConverged, UserWarning, ValueError, KeyError, IndexError, AttributeError, FloatingPointError) as error:
         remedy = "check the network with gridplan.network.diagnose"

@@ -388,9 +388,8 @@ def _ppc(net: pandapowerNet) -> tuple[dict, np.ndarray, dict]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            pp.runpp(
-                copy, init="flat", tolerance_mva=np.inf, calculate_voltage_angles=True, run_control=False, lightsim2grid=False
-            )
+            options = {"run_control": False, "lightsim2grid": False, "numba": False}  # compiling would take seconds
+            pp.runpp(copy, init="flat", tolerance_mva=np.inf, calculate_voltage_angles=True, **options)
     except (pp.LoadflowNotConverged, UserWarning, ValueError, KeyError, IndexError, AttributeError, FloatingPointError) as error:
         remedy = "check the network with gridplan.network.diagnose"
         raise NetworkError(

@@ -11,6 +11,9 @@ from typing import IO
 
 import psutil
 
+SPARED = "sys.modules.setdefault('rfc3987_syntax', None)"
+"""For programs that only read notebooks: jsonschema would build a grammar of addresses for longer than all the rest takes."""
+
 
 def start(
     arguments: Sequence[str], *, errors: IO[bytes] | None = None, environment: Mapping[str, str] | None = None

@@ -20,9 +20,8 @@ from typing import Any
 
 import nbformat
 
-from gridplan.errors import GridplanError
 from gridplan.report.parameters import STUDY, Parameter
-from gridplan.study import read_study
+from gridplan.study import network_files
 
 FORMAT = 1
 SOFTWARE = ("gridplan", "pandapower", "pandas", "numpy", "scipy", "numba", "plotly", "papermill", "nbconvert", "ipykernel")
@@ -40,7 +39,7 @@ def inputs(notebook: Path, study: Path, *, paths: Mapping[str, Path] | None = No
         Study folder or workbook; hidden files of a folder are passed over. Files elsewhere that the study reads, such as its
         network, are hashed too.
     paths
-        What :func:`study_paths` gives, where that is known already: reading a study takes a second or two.
+        What :func:`study_paths` gives, where that is known already.
 
     Returns
     -------
@@ -78,14 +77,7 @@ def study_paths(study: Path) -> dict[str, Path]:
         name.as_posix(): f for name, f in named if not any(part.startswith((".", "~$", "__pycache__")) for part in name.parts)
     }
     known = {f.resolve() for f in shown.values()}
-    return {**shown, **{shown_path(f): f for f in _read_by(study) if f.resolve() not in known}}
-
-
-def _read_by(study: Path) -> tuple[Path, ...]:
-    try:
-        return read_study(study).files
-    except GridplanError:  # the notebook says what is wrong with it; what its folder holds is on record all the same
-        return ()
+    return {**shown, **{shown_path(f): f for f in network_files(study) if f.resolve() not in known}}
 
 
 def shown_path(path: Path) -> str:

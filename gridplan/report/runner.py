@@ -11,12 +11,8 @@ Folders under `out`::
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 import shutil
-import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,15 +24,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gridplan.errors import ParameterError, Problem, ReportError, StudyError, suggest
-from gridplan.report import folders, inputs, keyfigures, pdf, processes, provenance
+from gridplan.report import folders, inputs, keyfigures, pdf, provenance
+from gridplan.report.driver import Driver
 from gridplan.report.exporter import PageExporter
 from gridplan.report.parameters import STUDY, TAG, Parameter, gather, read_notebook, read_parameters
 
-GRACE_S = 20.0
-"""What a worker gets after its time limit to write down what it has."""
-
 _OWN_ERRORS = {"GridplanError", "InputError", "StudyError", "NetworkError", "ParameterError", "NotConverged", "ReportError"}
-_WORKER = Path(__file__).with_name("worker.py")
 
 
 @dataclass(frozen=True)
@@ -154,6 +147,7 @@ def render(
     parameters: Mapping[str, Any] | None = None,
     out: str | Path = "reports",
     options: RunOptions = RunOptions(),
+    driver: Driver | None = None,
 ) -> Run:
     """Run a notebook on a study in its own process and write its page.
 
@@ -171,6 +165,8 @@ def render(
         Folder of all reports.
     options
         Status line, time limit, progress.
+    driver
+        Process that runs the notebook, where it is kept for several runs; by default one of its own.
 
     Returns
     -------
@@ -190,7 +186,7 @@ def render(
     plan = _plan(Path(notebook), Path(study), parameters or {}, Path(out), options)
     with _part_folder(plan) as part:
         facts = _inputs(plan, part)
-        failure = _execute(plan, part)
+        failure = _execute(plan, part, driver or Driver())
         executed = _collect(plan, part)
         if failure is not None:
             raise _keep_failed(plan, part, facts, failure)
@@ -272,18 +268,19 @@ def _inputs(plan: _Plan, part: Path) -> dict[str, Any]:
     return {**facts, "kept_inputs": {"file": inputs.FILE, "sha256": provenance.sha256(kept)}}
 
 
-def _execute(plan: _Plan, part: Path) -> dict[str, Any] | None:
-    """Run the worker; return None, or what it says went wrong."""
+def _execute(plan: _Plan, part: Path, driver: Driver) -> dict[str, Any] | None:
+    """Run the notebook; return None, or what went wrong."""
     source = part / "source.ipynb"
     source.write_text(nbformat.writes(_injected(plan)), "utf-8")
     job = {
         "source": str(source),
         "target": str(part / f"{plan.stem}.ipynb"),
         "cwd": str(plan.notebook.parent),
+        "log": str(part / "kernel.log"),
         "timeout_s": plan.options.timeout_s,
     }
-    with (part / "kernel.log").open("wb") as log, _shown(plan.options, len(plan.source.cells) + 1) as on_cell:
-        last = _drive(job, log, on_cell)
+    with _shown(plan.options, len(plan.source.cells) + 1) as on_cell:
+        last = driver.run(job, on_cell)
     source.unlink()
     return None if last.get("done") else last
 
@@ -298,44 +295,6 @@ def _injected(plan: _Plan) -> nbformat.NotebookNode:
     return nbformat.from_dict(
         {**plan.source, "nbformat": 4, "nbformat_minor": 5, "cells": [*cells[: place + 1], cell, *cells[place + 1 :]]}
     )
-
-
-def _drive(job: dict[str, Any], log: Any, on_cell: Callable[[int, int], None]) -> dict[str, Any]:
-    """Start a worker, follow its events, and see that neither it nor its kernel outlives this call."""
-    environment = {**os.environ, "GRIDPLAN_REPORT": "1", "PYTHONUNBUFFERED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    worker = processes.start([str(_WORKER)], errors=log, environment=environment)
-    limit = job["timeout_s"]
-    backstop = threading.Timer(limit + GRACE_S, processes.kill_tree, [worker.pid]) if limit is not None else None
-    try:
-        if backstop:
-            backstop.start()
-        worker.stdin.write(json.dumps(job) + "\n")
-        worker.stdin.flush()
-        return _follow(worker, on_cell)
-    except BrokenPipeError:  # it ended before it read its job; its own words are in the log
-        return _no_word(worker)
-    finally:
-        if backstop:
-            backstop.cancel()
-        processes.end(worker)
-
-
-def _follow(worker: subprocess.Popen[str], on_cell: Callable[[int, int], None]) -> dict[str, Any]:
-    last: dict[str, Any] = {}
-    for line in worker.stdout:
-        event = json.loads(line)
-        if "of" in event:
-            on_cell(event["cell"], event["of"])
-        last = {**last, **event}
-        if "done" in event:
-            on_cell(last.get("of", 0), last.get("of", 0))
-        if "done" in event or "failed" in event:
-            return last
-    return {**last, **_no_word(worker)}
-
-
-def _no_word(worker: subprocess.Popen[str]) -> dict[str, Any]:
-    return {"failed": "worker", "ename": "WorkerEnded", "evalue": f"exit code {worker.wait()}", "traceback": []}
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
 from math import factorial
 
 import numpy as np
@@ -63,18 +62,15 @@ def attribute(values: pd.DataFrame, enablers: pd.DataFrame, *, by: str, how: str
     wide = _wide(values, enablers, by, how)
     needs = enablers.groupby(["area", "group", "option"])["project"].agg(frozenset)
     names = list(dict.fromkeys(enablers["project"]))
-    total = pd.DataFrame(0.0, index=names, columns=wide.columns)
+    total, at = pd.DataFrame(0.0, index=names, columns=wide.columns), list(wide.columns).index(by)
     for _, options in wide.groupby(level=["area", "group"]):
         needed = [needs.get(key, frozenset()) for key in options.index]
         members = sorted(frozenset().union(*needed))
-        worth = _game(options.to_numpy(), needed, list(wide.columns).index(by))
-        for member in members:
-            total.loc[member] += SHARES[how](worth, member, [m for m in members if m != member])
+        worth = _game(options.to_numpy(), [sum(1 << members.index(m) for m in need) for need in needed], len(members), by=at)
+        for place, member in enumerate(members):
+            total.loc[member] += SHARES[how](worth, 1 << place)
     long = total.rename_axis("project").reset_index().melt("project", var_name="criterion", value_name="value")
     return long.assign(at=long["project"].map(names.index)).sort_values(["at", "criterion"], ignore_index=True).drop(columns="at")
-
-
-Worth = Callable[[frozenset[str]], np.ndarray]
 
 
 def _wide(values: pd.DataFrame, enablers: pd.DataFrame, by: str, how: str) -> pd.DataFrame:
@@ -98,35 +94,36 @@ def _wide(values: pd.DataFrame, enablers: pd.DataFrame, by: str, how: str) -> pd
     return wide
 
 
-def _game(values: np.ndarray, needed: list[frozenset[str]], by: int) -> Worth:
-    """Return what says what a set of projects brings: the row of its best option, or nothing."""
-    known: dict[frozenset[str], np.ndarray] = {}
+def _game(values: np.ndarray, needed: list[int], size: int, *, by: int) -> np.ndarray:
+    """Return what each set of projects brings, one row a set: that of its best option, or nothing.
 
-    def worth(there: frozenset[str]) -> np.ndarray:
-        if there not in known:
-            open_ = [row for row, need in zip(values, needed, strict=True) if need <= there and row[by] > 0]
-            known[there] = max(open_, key=lambda row: row[by]) if open_ else np.zeros(values.shape[1])
-        return known[there]
-
-    return worth
-
-
-def _shapley(worth: Worth, member: str, others: list[str]) -> np.ndarray:
-    n, own = len(others) + 1, frozenset([member])
-    share = 0.0
-    for size in range(n):
-        weight = factorial(size) * factorial(n - size - 1) / factorial(n)
-        share = share + weight * sum(worth(frozenset(s) | own) - worth(frozenset(s)) for s in combinations(others, size))
-    return share
+    Sets are numbers whose bits say which of the projects are in them.
+    """
+    order = sorted((at for at in range(len(values)) if values[at, by] > 0), key=lambda at: -values[at, by])
+    ranked = np.vstack([values[order], np.zeros(values.shape[1])])
+    best = np.full(1 << size, len(order))
+    for rank, at in reversed(list(enumerate(order))):
+        best[needed[at]] = rank
+    for place in range(size):  # a set has what the set without one of its projects has
+        pairs = best.reshape(-1, 2, 1 << place)
+        np.minimum(pairs[:, 1], pairs[:, 0], out=pairs[:, 1])
+    return ranked[best]
 
 
-def _alone(worth: Worth, member: str, others: list[str]) -> np.ndarray:  # noqa: ARG001 - the signature of a share
-    return worth(frozenset([member])) - worth(frozenset())
+def _shapley(worth: np.ndarray, own: int) -> np.ndarray:
+    n = len(worth).bit_length() - 1
+    others = np.flatnonzero(~np.arange(len(worth)) & own)
+    weights = np.array([factorial(k) * factorial(n - k - 1) / factorial(n) for k in range(n)])
+    return weights[np.bitwise_count(others)] @ (worth[others | own] - worth[others])
 
 
-def _lost(worth: Worth, member: str, others: list[str]) -> np.ndarray:
-    return worth(frozenset([member, *others])) - worth(frozenset(others))
+def _alone(worth: np.ndarray, own: int) -> np.ndarray:
+    return worth[own] - worth[0]
 
 
-SHARES: dict[str, Callable[[Worth, str, list[str]], np.ndarray]] = {"shapley": _shapley, "alone": _alone, "lost": _lost}
+def _lost(worth: np.ndarray, own: int) -> np.ndarray:
+    return worth[-1] - worth[-1 - own]
+
+
+SHARES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {"shapley": _shapley, "alone": _alone, "lost": _lost}
 """Ways of sharing by their names."""

@@ -5,7 +5,7 @@ sheets, and the keys of ``study.toml`` as rows `key`, `value` of a sheet ``study
 :class:`Study`. The table ``sources`` says for every other file or sheet where it comes from and under which licence.
 """
 
-from gridplan.study._read import Assumptions, Study, doubts, examine, inputs, place, read_study
+from gridplan.study._read import Assumptions, Study, doubts, examine, inputs, network_files, place, read_study
 from gridplan.study._write import refuse_existing, scaffold, write_study, write_workbook
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "doubts",
     "examine",
     "inputs",
+    "network_files",
     "place",
     "read_study",
     "refuse_existing",

@@ -198,6 +198,46 @@ def examine(path: str | Path) -> tuple[Study, tuple[Problem, ...]]:
     raise StudyError(f"study {path}", [_no_study(place)])
 
 
+def network_files(path: str | Path) -> tuple[Path, ...]:
+    """Return the files of a study's network, wherever they are, without reading a table.
+
+    Parameters
+    ----------
+    path
+        As for :func:`read_study`; whatever is wrong there is for that function to tell.
+
+    Returns
+    -------
+    tuple
+        Empty where the network is collected by name, and where none can be found.
+    """
+    place = Path(path)
+    place = place.parent if place.name == "study.toml" else place
+    if place.is_dir():
+        settings, folder = _read_settings(place / "study.toml")[0], place
+    else:
+        settings, folder = _workbook_settings(place), place.parent
+    source = str(settings.get("network") or "")
+    return () if not source or COLLECTED.match(source) else _files_at((folder / source).resolve())
+
+
+def _workbook_settings(path: Path) -> dict[str, Any]:
+    try:
+        with python_calamine.CalamineWorkbook.from_path(path) as book:
+            name = next((name for name in book.sheet_names if name.strip() == "study"), None)
+            sheets = {"study": book.get_sheet_by_name(name).to_python(skip_empty_area=False)} if name else {}
+    except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.PasswordError, OSError):
+        return {}
+    return _settings_sheet(sheets, path.name)[0]
+
+
+def _files_at(path: Path) -> tuple[Path, ...]:
+    """Return the files of a network: one, or all of a folder; none where there is nothing."""
+    if path.is_dir():
+        return tuple(sorted(file for file in path.rglob("*") if file.is_file()))
+    return (path,) if path.is_file() else ()
+
+
 def _no_study(place: Path) -> Problem:
     if place.is_file():
         return Problem(str(place), "is neither a study folder nor an .xlsx workbook", remedy="give one of these")
@@ -360,10 +400,8 @@ def _network(settings: Mapping[str, Any], found: _Found) -> tuple[str, tuple[Pat
     if not source or COLLECTED.match(source):
         return source, (), []
     path = (found.folder / source).resolve()
-    if path.is_dir():
-        return str(path), tuple(sorted(file for file in path.rglob("*") if file.is_file())), []
-    if path.is_file():
-        return str(path), (path,), []
+    if path.is_dir() or path.is_file():
+        return str(path), _files_at(path), []
     where, row = found.setting_place["network"]
     near = suggest(source, [file.name for file in found.folder.iterdir() if not file.name.startswith(".")])
     return "", (), [Problem(f"{where}, key 'network'", f"there is no file '{source}' in {found.folder}", row=row, remedy=near)]

@@ -21,11 +21,12 @@ import psutil
 
 from gridplan.errors import GridplanError, InputError, ReportError
 from gridplan.report import archive, runner
+from gridplan.report.driver import Driver
 
 OnCell = Callable[[int, int], None]
 
 
-def make(job: Mapping[str, Any], on_cell: OnCell = lambda _done, _of: None) -> dict[str, Any]:
+def make(job: Mapping[str, Any], on_cell: OnCell = lambda _done, _of: None, *, driver: Driver | None = None) -> dict[str, Any]:
     """Make one run and say how it ended; whatever goes wrong is an answer, not an exception.
 
     Parameters
@@ -34,6 +35,8 @@ def make(job: Mapping[str, Any], on_cell: OnCell = lambda _done, _of: None) -> d
         `notebook`, `study`, `parameters`, `out` and `choices`, as JSON can hold them.
     on_cell
         Called with (cells done, cells in all).
+    driver
+        Process that runs the notebook, where it is kept for several runs.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def make(job: Mapping[str, Any], on_cell: OnCell = lambda _done, _of: None) -> d
     """
     began = time.monotonic()
     try:
-        answer = _made(job, on_cell)
+        answer = _made(job, on_cell, driver)
     except ReportError as fault:
         answer = {"outcome": "failed", "fault": fault.fault or "report", "message": str(fault), "folder": fault.kept}
     except InputError as fault:
@@ -54,7 +57,7 @@ def make(job: Mapping[str, Any], on_cell: OnCell = lambda _done, _of: None) -> d
     return {**answer, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _made(job: Mapping[str, Any], on_cell: OnCell) -> dict[str, Any]:
+def _made(job: Mapping[str, Any], on_cell: OnCell, driver: Driver | None) -> dict[str, Any]:
     choices = job["choices"]
     options = runner.RunOptions(
         status=choices["status"],
@@ -64,7 +67,8 @@ def _made(job: Mapping[str, Any], on_cell: OnCell) -> dict[str, Any]:
         keep_inputs=choices["keep_inputs"],
         on_cell=on_cell,
     )
-    run = runner.render(job["notebook"], study=job["study"], parameters=job["parameters"], out=job["out"], options=options)
+    where = {"study": job["study"], "out": job["out"], "driver": driver}
+    run = runner.render(job["notebook"], parameters=job["parameters"], options=options, **where)
     packed = archive.pack(run.folder) if choices["archive"] else None
     return {"outcome": "complete", "folder": str(run.folder), "page": str(run.page), "archive": str(packed) if packed else None}
 
@@ -80,9 +84,10 @@ def main() -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
-    while True:
-        job = json.loads(jobs.get())
-        send(end=make(job, lambda done, of: send(cell=done, of=of)))
+    with Driver(keep=True) as driver:
+        while True:
+            job = json.loads(jobs.get())
+            send(end=make(job, lambda done, of: send(cell=done, of=of), driver=driver))
 
 
 def _listen(jobs: queue.Queue[str]) -> None:

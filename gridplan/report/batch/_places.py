@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from gridplan.errors import ReportError
 from gridplan.report import processes
 from gridplan.report.batch import _job
-from gridplan.report.runner import GRACE_S
+from gridplan.report.driver import GRACE_S
 
 Event = tuple[str, int, Any]
 PAGE_S = 600.0
@@ -120,7 +120,7 @@ class Processes:
 
 
 def _start() -> subprocess.Popen[str]:
-    return processes.start(["-c", f"from {_job.__name__} import main; main()"])
+    return processes.start(["-c", f"import sys; {processes.SPARED}; from {_job.__name__} import main; main()"])
 
 
 class Cluster:

@@ -4,6 +4,10 @@
   const PRINT_HEIGHT = 325; // at most, 86 mm: two figures, their words and a heading on a sheet
   const PRINT_HEIGHT_MAP = 350;
   const PRINT_HEIGHT_ROWS = 760; // of a figure with a row for each name, or with panels below each other: a sheet of its own
+  const PRINT_LEAST = 0.8; // of its height a figure keeps where the next one then fits on the same sheet
+  const PRINT_MOST = 1.3; // and has at most where the rest of the sheet would stay empty
+  const PRINT_SPARE = 48; // px that stay empty all the same
+  const SHEET = 960; // px between the margins of an A4 sheet, less what browsers round
   const LONG_NAME = 24; // characters of a name beside an axis that leave no room for the drawing on a phone
   const LONG_NAME_WIDTH = 640;
   const YEAR_ROOM = 32; // px that the tick of a year takes
@@ -167,26 +171,116 @@
   const contents = document.querySelector(".contents details");
   let wasOpen = true;
 
+  function resize(plot, width, height) {
+    plot.style.height = height + "px";
+    Plotly.relayout(plot, { width, height, autosize: width === null });
+    makeRoom(plot, false);
+    spareYears(plot);
+  }
+
+  // The rules of paper on the screen, so that what will be printed can be measured; returns what takes them back.
+  function asOnPaper() {
+    const rules = Array.from(document.styleSheets).flatMap((sheet) => Array.from(sheet.cssRules)).filter((rule) => rule.media);
+    const before = rules.map((rule) => rule.media.mediaText);
+    const limit = (text, name) => parseFloat((new RegExp(name + "-width: *([\\d.]+)px").exec(text) || [])[1]);
+    rules.forEach((rule, n) => {
+      const most = limit(before[n], "max"), least = limit(before[n], "min");
+      const holds = !before[n].includes("screen") && !(least > PRINT_WIDTH) && !(most < PRINT_WIDTH);
+      rule.media.mediaText = before[n].includes("print") || holds ? "all" : "not all";
+    });
+    document.body.style.width = PRINT_WIDTH + "px";
+    return () => {
+      rules.forEach((rule, n) => { rule.media.mediaText = before[n]; });
+      document.body.style.width = "";
+    };
+  }
+
+  // What no sheet may end within, from top to bottom: a heading with what follows it, a figure, rows of a table.
+  function blocks() {
+    const found = [];
+    let kept = null; // top of a heading that waits for what follows
+    const add = (first, last, more) => {
+      const top = kept === null ? first.getBoundingClientRect().top : kept;
+      found.push({ top, bottom: last.getBoundingClientRect().bottom, head: 0, ...more });
+      kept = null;
+    };
+    const text = (element) => {
+      const leads = /^H[1-4]$/.test(element.tagName) || (element.matches("h2 + p:last-child, h3 + p:last-child"));
+      if (leads) kept = kept === null ? element.getBoundingClientRect().top : kept;
+      else if (/^[UO]L$/.test(element.tagName)) Array.from(element.children).forEach((item) => add(item, item));
+      else add(element, element);
+    };
+    const table = (figure) => {
+      const rows = Array.from(figure.querySelectorAll("tbody tr")), head = figure.querySelector("thead");
+      const first = rows.length <= 4 ? rows.length : 3; // three rows stay together at the head, two at the end
+      if (!rows.length) { add(figure, figure); return; }
+      add(figure, rows[first - 1], { gives: true });
+      const more = { head: head ? head.offsetHeight : 0 };
+      rows.slice(first, -2).forEach((row) => add(row, row, more));
+      if (rows.length > first) add(rows[Math.max(first, rows.length - 2)], rows[rows.length - 1], more);
+    };
+    [...all(".head"), ...all(".contents"), ...all("main > *")].forEach((element) => {
+      if (element.matches(".prose")) Array.from(element.children).forEach(text);
+      else if (element.matches(".provenance")) add(element.firstElementChild, element.firstElementChild);
+      else (element.matches(".pair") ? Array.from(element.children) : [element]).forEach((part) => {
+        if (part.matches("figure.table")) table(part);
+        else add(part, part, { plot: part.querySelector(".plot[id]"), gives: true });
+      });
+    });
+    return found.filter((block) => block.bottom > block.top);
+  }
+
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+  // How much figures can give or take together, and each its part of that.
+  const rooms = (figures, share) => figures.map((figure) => Math.abs(figure.planned * share - figure.height));
+
+  function spread(figures, change, share) {
+    const each = rooms(figures, share), whole = sum(each), part = Math.min(Math.abs(change) / whole, 1) * Math.sign(change);
+    if (whole > 0) figures.forEach((figure, n) => { figure.height += part * each[n]; });
+    return whole > 0 ? part * whole : 0;
+  }
+
+  // Figures shrink a little where the next one then fits on the sheet, and grow a little where the rest of it would stay empty.
+  function fitted() {
+    const figures = [];
+    let start = null, moved = 0, end = 0, sheet = [];
+    blocks().forEach((block) => {
+      const own = block.plot ? [{ plot: block.plot, planned: block.plot.offsetHeight, height: block.plot.offsetHeight }] : [];
+      figures.push(...own);
+      start = start === null ? block.top : start;
+      const over = block.bottom + moved - start - SHEET, here = [...sheet, ...own];
+      if (over <= 0) {
+        sheet = here;
+      } else if (block.gives && over <= sum(rooms(here, PRINT_LEAST))) {
+        moved += spread(here, -over, PRINT_LEAST);
+        sheet = here;
+      } else {
+        spread(sheet, Math.max(0, SHEET - PRINT_SPARE - (end - start)), PRINT_MOST);
+        sheet = own;
+        start = block.top + moved - block.head;
+      }
+      end = block.bottom + moved;
+    });
+    return figures.filter((figure) => figure.height !== figure.planned);
+  }
+
   window.addEventListener("beforeprint", () => {
     if (contents) { wasOpen = contents.open; contents.open = true; }
     plots.forEach((plot) => {
       draw(plot);
       const height = printHeight(plot);
       plot.dataset.height = plot.style.height;
-      plot.style.height = height + "px";
-      Plotly.relayout(plot, { width: PRINT_WIDTH, height, autosize: false });
-      makeRoom(plot, false);
-      spareYears(plot);
+      resize(plot, PRINT_WIDTH, height);
     });
+    const back = asOnPaper();
+    const figures = fitted();
+    back();
+    figures.forEach((figure) => resize(figure.plot, PRINT_WIDTH, Math.floor(figure.height)));
   });
   window.addEventListener("afterprint", () => {
     if (contents) contents.open = wasOpen;
-    plots.forEach((plot) => {
-      plot.style.height = plot.dataset.height;
-      Plotly.relayout(plot, { width: plot.dataset.width ? parseFloat(plot.dataset.width) : null, height: parseFloat(plot.dataset.height), autosize: !plot.dataset.width });
-      makeRoom(plot, false);
-      spareYears(plot);
-    });
+    plots.forEach((plot) => resize(plot, plot.dataset.width ? parseFloat(plot.dataset.width) : null, parseFloat(plot.dataset.height)));
   });
 
   // --- data
