@@ -175,10 +175,7 @@ def voltages(
 def measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
     different = {id(joint.case): joint for joint in options.values()}
-    known = {
-        key: measure(joint.case, _flexible.simulate(joint.case, models=joint.models), joint.series)
-        for key, joint in different.items()
-    }
+    known = {key: measure(joint.case, found=joint.series) for key, joint in different.items()}
     available = _generated(start)
     rows = []
     for name, joint in options.items():

@@ -14,7 +14,7 @@ from numba import njit
 from gridplan import powerflow
 from gridplan.hosting import Control
 from gridplan.hosting._choices import capability, points
-from gridplan.powerflow import _kernel
+from gridplan.powerflow import _kernel, _run
 from gridplan.powerflow._model import Model
 
 _COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -149,7 +149,6 @@ def settle(
         return seen, settled
     given = Plants(model.meters.bus[bus], rated, available, reactive, float(apparent), model.base_mva)
     curves = Curves(*(np.ascontiguousarray(values, float) for values in (*var, *watt)))
-    width = options.block or int(np.clip(600_000 // (48 * max(1, model.grid.start.size)), 16, 128))
-    how = (width, options.tolerance_pu, options.max_iterations)
+    how = (_run.width(model, options), options.tolerance_pu, options.max_iterations)
     _solve((model.grid, model.demand), np.ascontiguousarray(shapes), given, curves, (seen, settled), how)
     return seen, settled
