@@ -224,7 +224,8 @@ class _Found:
     @cached_property
     def topology(self) -> OperatingCase:
         """Case in the topology of lowest losses; the start itself if there is none better."""
-        return reconfiguration.apply(self.start, replace(self.settings.switching, areas=self.settings.areas))
+        how = replace(self.settings.switching, areas=self.settings.areas)
+        return reconfiguration.apply(self.start, how, models=self._shared)
 
     def _of(self, members: tuple[str, ...]) -> voltvar.Settings:
         own = self.settings

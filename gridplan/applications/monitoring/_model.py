@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandapower as pp
@@ -273,13 +275,12 @@ def _prior(
 
 def element_spread(profiles: Profiles | None, table: str, index: pd.Index, shape: str) -> np.ndarray:
     """Spread of each element's factor around its usual value of the month and hour [1]; 0 if it has no profile."""
-    if profiles is None:
-        return np.zeros(len(index))
-    rows = profiles.elements[profiles.elements["element"] == table].set_index("element_id")[shape].reindex(index)
-    names = rows.dropna().unique()
-    usual = profiles.shapes[names].groupby([profiles.time.month, profiles.time.hour]).transform("mean")
-    spread = (profiles.shapes[names] - usual).std(ddof=0)
-    return rows.map(spread).fillna(0.0).to_numpy(float)
+    return _by_element(profiles, (table, index, shape), "spread", _spread)
+
+
+def _spread(profiles: Profiles) -> pd.Series:
+    usual = profiles.shapes.groupby([profiles.time.month, profiles.time.hour]).transform("mean")
+    return (profiles.shapes - usual).std(ddof=0)
 
 
 def lag_variance(profiles: Profiles | None, table: str, index: pd.Index, shape: str, *, minutes: float) -> np.ndarray:
@@ -287,9 +288,25 @@ def lag_variance(profiles: Profiles | None, table: str, index: pd.Index, shape: 
     if profiles is None or minutes <= 0 or len(profiles.time) < 2:
         return np.zeros(len(index))
     lag = min(len(profiles.time) - 1, int(np.ceil(minutes / 60 / profiles.step_h)))
+    return _by_element(profiles, (table, index, shape), f"lag {lag}", lambda own: (own.shapes.diff(lag) ** 2).mean())
+
+
+_KNOWN: WeakKeyDictionary[Profiles, dict[str, pd.Series]] = WeakKeyDictionary()
+"""What is known of the shapes of profiles in use, each found once."""
+
+
+def _by_element(
+    profiles: Profiles | None, elements: tuple[str, pd.Index, str], name: str, find: Callable[[Profiles], pd.Series]
+) -> np.ndarray:
+    """Value of the shape that each element follows; 0 without one."""
+    table, index, shape = elements
+    if profiles is None:
+        return np.zeros(len(index))
+    known = _KNOWN.setdefault(profiles, {})
+    if name not in known:
+        known[name] = find(profiles)
     rows = profiles.elements[profiles.elements["element"] == table].set_index("element_id")[shape].reindex(index)
-    change = (profiles.shapes[rows.dropna().unique()].diff(lag) ** 2).mean()
-    return rows.map(change).fillna(0.0).to_numpy(float)
+    return rows.map(known[name]).fillna(0.0).to_numpy(float)
 
 
 def readings(model: Model, case: OperatingCase, sensors: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,8 @@ def optimise(case: OperatingCase, settings: Settings | None = None, *, models: M
 
     Dynamic programming over time finds the best sequence of positions that keeps the number of operations a day. A position
     that was not solved counts with the least that it can cost; as long as the best sequence has such positions, they are solved
-    and it is searched again. So it is exact: for one transformer, and for several that feed separate parts of the network, each
+    and it is searched again (of devices that act on the same buses every position that may be inside the limits is solved). So it
+    is exact: for one transformer, and for several that feed separate parts of the network, each
     part by itself; devices that act on the same buses are searched together. The position of the first step costs no operation. Where the limits cannot be kept the violation is the least possible (sum over time of the
     distance of the worst bus, before any energy is counted) and the steps are named.
 
@@ -113,13 +114,24 @@ def scheduled(table: Table, settings: Settings) -> Schedule:
     """Best schedule for one margin; what the table has solved is not solved again."""
     low, high = _band(table.case, settings)
     day = table.case.profiles.time.normalize().factorize()[0].astype(np.int64)
-    losses = settings.objective == "losses"
-    while _solve_needed(table, [_taken(zone, _dynamic.freely(*zone.hopeful(low, high, losses=losses))) for zone in table.zones]):
+    while _solve_needed(table, [_promising(zone, (low, high), settings) for zone in table.zones]):
         pass
-    while True:
-        paths = [_path(zone, (low, high), settings, day) for zone in table.zones]
-        if not _solve_needed(table, [_taken(zone, path) for zone, path in zip(table.zones, paths, strict=True)]):
-            return _schedule(table, paths, (low, high))
+    paths, best = [np.zeros(0, np.int64)] * len(table.zones), [False] * len(table.zones)
+    while not all(best):
+        # A best sequence that is solved stays best: what else is solved can only cost more than was hoped.
+        for n, zone in enumerate(table.zones):
+            if not best[n]:
+                paths[n] = _path(zone, (low, high), settings, day)
+                best[n] = bool(zone.solved[paths[n], np.arange(table.steps)].all())
+        _solve_needed(table, [_taken(zone, path) for zone, path in zip(table.zones, paths, strict=True)])
+    return _schedule(table, paths, (low, high))
+
+
+def _promising(zone: ZoneTable, band: tuple[float, float], settings: Settings) -> np.ndarray:
+    """Need the states that may be the best of a step: of a single tap changer by prediction, else all that may be inside."""
+    if not zone.single:
+        return zone.window(*band)
+    return _taken(zone, _dynamic.freely(*zone.hopeful(*band, losses=settings.objective == "losses")))
 
 
 def _band(case: OperatingCase, settings: Settings) -> tuple[float, float]:

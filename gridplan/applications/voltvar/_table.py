@@ -134,6 +134,7 @@ class ZoneTable:
         self.solved = np.zeros(shape, bool)
         self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(6))
         self.doubt = np.zeros(shape)
+        self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
         self.kept: dict[int, _Kept] = {}
         self._base_mva = table.models.full.base_mva
 
