@@ -236,7 +236,7 @@ class _Found:
         """Admittances of a network and its profiles; networks that differ in their generation only share them."""
         key, switches = (id(case.net), id(case.profiles)), id(case.net.switch)
         if key not in self._models:
-            like = self._first.get(switches)
+            like = self._first.get(switches) or next(iter(self._first.values()), None)
             self._models[key] = (case, Models(case.net, case.profiles, powerflow.Options(), like=like))
             self._first.setdefault(switches, self._models[key][1])
         return self._models[key][1]

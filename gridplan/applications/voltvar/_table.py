@@ -131,7 +131,7 @@ class ZoneTable:
         self.order = np.argsort(no_load, kind="stable")
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
-        self.solved = np.zeros(shape, bool)
+        self.solved, self._fresh = np.zeros(shape, bool), np.zeros(table.steps, bool)
         self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(6))
         self.doubt = np.zeros(shape)
         self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
@@ -175,28 +175,29 @@ class ZoneTable:
         self.low[state, columns] = sums.low[limited].min(axis=0)
         self.high[state, columns] = sums.high[limited].max(axis=0)
         self.set_point[state, columns] = sums.watched[self.number]
-        self.solved[state, columns] = True
+        self.solved[state, columns] = self._fresh[columns] = True
         if state not in self.kept:
             self.kept[state] = _Kept(self._table, self.number)
         self.kept[state].fill(columns, sums)
 
     def predict(self) -> None:
-        """Fill unsolved states from the nearest solved one of the same step."""
-        states = np.arange(len(self.no_load))[:, None]
-        below = np.maximum.accumulate(np.where(self.solved, states, -1), axis=0)
-        above = np.minimum.accumulate(np.where(self.solved, states, 10**6)[::-1], axis=0)[::-1]
+        """Fill unsolved states from the nearest solved one of the same step, where anything was solved since the last time."""
+        fresh = np.flatnonzero(self._fresh)
+        self._fresh[fresh] = False
+        states, solved = np.arange(len(self.no_load))[:, None], self.solved[:, fresh]
+        below = np.maximum.accumulate(np.where(solved, states, -1), axis=0)
+        above = np.minimum.accumulate(np.where(solved, states, 10**6)[::-1], axis=0)[::-1]
         source = np.where((above < 10**6) & ((below < 0) | (above - states <= states - below)), above, below)
-        row, column = np.nonzero(~self.solved)
-        known = source[row, column], column
+        row, at = np.nonzero(~solved)
+        self.doubt[:, fresh] = 0.0
+        here, known = (row, fresh[at]), (source[row, at], fresh[at])
         ratio = self.no_load[row] / self.no_load[known[0]]
         for values in (self.low, self.high, self.set_point):
-            values[row, column] = values[known] * ratio
+            values[here] = values[known] * ratio
         slope, losses = self.slope[known], self.losses[known]
-        self.power[row, column] = self.power[known] + slope * (ratio - 1)
-        self.losses[row, column] = losses
-        self.slope[row, column] = slope
-        self.doubt[:] = 0.0
-        self.doubt[row, column] = np.abs(ratio - 1) * (_DOUBT_SLOPE * np.abs(slope) + _DOUBT_LOSSES * losses)
+        self.power[here] = self.power[known] + slope * (ratio - 1)
+        self.losses[here], self.slope[here] = losses, slope
+        self.doubt[here] = np.abs(ratio - 1) * (_DOUBT_SLOPE * np.abs(slope) + _DOUBT_LOSSES * losses)
 
     def hopeful(self, low_pu: float, high_pu: float, *, losses: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return excess and cost as they are where solved, and as low as they can be elsewhere."""
