@@ -123,7 +123,8 @@ class Models:
     net, profiles, options
         As of :func:`gridplan.powerflow.run`.
     like
-        Models of another case; where its network has the same tables but for generation and storage, nothing is built again.
+        Models of another case; where its network has the same tables but for generation and storage, nothing is built again, and
+        where it has the same buses and transformers, their admittances.
     """
 
     def __init__(
@@ -140,7 +141,8 @@ class Models:
         self.full = _model.redriven(like.full, net, profiles) if alike else _model.build(net, profiles, options)
         self._net, self._profiles, self._like = net, profiles, like if alike else None
         self._known: dict[Positions, _model.Model] = {}
-        self._taps: dict[int, dict[int, np.ndarray]] = {}
+        same = like is not None and like.options == options and all(net[n] is like._net[n] for n in ("bus", "trafo"))
+        self._taps: dict[int, dict[int, np.ndarray]] = like._taps if same else {}
         self._banks: dict[tuple[tuple[str, int], int], np.ndarray | None] = {}
 
     def at(self, positions: Positions) -> _model.Model:

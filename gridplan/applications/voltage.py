@@ -22,7 +22,9 @@ from gridplan.applications import reconfiguration, voltvar
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models
 from gridplan.applications.voltvar._apply import judged
+from gridplan.applications.voltvar._optimise import scheduled
 from gridplan.applications.voltvar._summary import Series, series
+from gridplan.applications.voltvar._table import Table
 from gridplan.errors import ParameterError, Problem, suggest
 from gridplan.hosting import Control
 
@@ -124,6 +126,11 @@ def _subsets(members: Iterable[str]) -> list[tuple[str, ...]]:
     return list(itertools.chain.from_iterable(itertools.combinations(own, size) for size in range(len(own) + 1)))
 
 
+def _powers(key: tuple[str, ...]) -> tuple[str, ...]:
+    """Part of a combination that the powers and the topology depend on."""
+    return tuple(name for name in key if name in {"smart_inverters", "reconfiguration"})
+
+
 class _Found:
     """Combinations that were evaluated."""
 
@@ -133,6 +140,7 @@ class _Found:
         self._scores: dict[tuple, tuple[int, int, float]] = {}
         self._series: dict[tuple, Series] = {}
         self._schedules: dict[tuple, tuple[voltvar.Schedule, ...]] = {}
+        self._tables: dict[tuple, Table | ParameterError] = {}
         self._first: dict[int, Models] = {}
         self._models: dict[tuple[int, int], tuple[OperatingCase, Models]] = {}
 
@@ -153,10 +161,16 @@ class _Found:
         return self._scores[key]
 
     def _simulated(self, key: tuple[str, ...]) -> Series:
-        """Simulate a combination, once."""
+        """Simulate a combination, once; where a schedule was or may be found, that has done so already."""
         if key not in self._series:
             case = self.case(key)
-            self._series[key] = series(case, self._shared(case))
+            if "voltvar" in key and "smart_inverters" not in key:
+                found = self._scheduled(_powers(key))["monitoring" in key].series
+            elif "voltvar" in key or isinstance(self._table(key), ParameterError):
+                found = None
+            else:
+                found = self._table(key).before()
+            self._series[key] = series(case, self._shared(case)) if found is None else found
         return self._series[key]
 
     def case(self, members: tuple[str, ...]) -> OperatingCase:
@@ -181,8 +195,7 @@ class _Found:
         place = self.topology if "reconfiguration" in key else self.start
         if "voltvar" in key:
             # With inverters, taps are found at the powers of the inverters, and then the powers at these taps.
-            powers = tuple(name for name in key if name in {"smart_inverters", "reconfiguration"})
-            place = replace(place, schedule=self._scheduled(powers)["monitoring" in key].case.schedule)
+            place = replace(place, schedule=self._scheduled(_powers(key))["monitoring" in key].case.schedule)
         if "smart_inverters" not in key:
             return place
         covered, models = self.settings.areas, self._shared(place)
@@ -191,15 +204,28 @@ class _Found:
     def _scheduled(self, powers: tuple[str, ...]) -> tuple[voltvar.Schedule, ...]:
         """Schedules at the powers of a combination, with the margins without and with monitoring."""
         if powers not in self._schedules:
-            case, own = self.case(powers), [self._of(()), self._of(("monitoring",))]
+            table = self._table(powers)
+            if isinstance(table, ParameterError):
+                raise table
             # Always in this order, so that an option alone is found as it is in company.
-            self._schedules[powers] = tuple(voltvar.schedules(case, own, models=self._shared(case)))
+            self._schedules[powers] = tuple(scheduled(table, self._of(own)) for own in ((), ("monitoring",)))
         return self._schedules[powers]
+
+    def _table(self, powers: tuple[str, ...]) -> Table | ParameterError:
+        """Positions at the powers of a combination; the error if there is nothing to control."""
+        if powers not in self._tables:
+            case = self.case(powers)
+            try:
+                self._tables[powers] = Table(case, self._of(()), self._shared(case))
+            except ParameterError as error:
+                self._tables[powers] = error
+        return self._tables[powers]
 
     @cached_property
     def topology(self) -> OperatingCase:
         """Case in the topology of lowest losses; the start itself if there is none better."""
-        return reconfiguration.apply(self.start, replace(self.settings.switching, areas=self.settings.areas))
+        how = replace(self.settings.switching, areas=self.settings.areas)
+        return reconfiguration.apply(self.start, how, models=self._shared)
 
     def _of(self, members: tuple[str, ...]) -> voltvar.Settings:
         own = self.settings
@@ -210,7 +236,7 @@ class _Found:
         """Admittances of a network and its profiles; networks that differ in their generation only share them."""
         key, switches = (id(case.net), id(case.profiles)), id(case.net.switch)
         if key not in self._models:
-            like = self._first.get(switches)
+            like = self._first.get(switches) or next(iter(self._first.values()), None)
             self._models[key] = (case, Models(case.net, case.profiles, powerflow.Options(), like=like))
             self._first.setdefault(switches, self._models[key][1])
         return self._models[key][1]

@@ -148,7 +148,8 @@ def margins(shared: Shared, study: Study, case: OperatingCase, covered: tuple[st
         added = more.iloc[len(sensors) :]
         parts = [table for table in (sensors, added[added["bus"].isin(buses)]) if len(table)]
         more = pd.concat(parts, ignore_index=True) if parts else sensors
-    tables = [monitoring.margins(case, table).set_index("area")["margin_pu"] for table in (sensors, more)]
+    models = monitoring.models(case, monitoring.Settings())
+    tables = [monitoring.margins(case, table, models=models).set_index("area")["margin_pu"] for table in (sensors, more)]
     without, with_monitoring = (float(table[list(covered or table.index)].max()) for table in tables)
     return without, min(without, with_monitoring)
 
@@ -175,10 +176,7 @@ def voltages(
 def measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
     different = {id(joint.case): joint for joint in options.values()}
-    known = {
-        key: measure(joint.case, _flexible.simulate(joint.case, models=joint.models), joint.series)
-        for key, joint in different.items()
-    }
+    known = {key: measure(joint.case, found=joint.series) for key, joint in different.items()}
     available = _generated(start)
     rows = []
     for name, joint in options.items():

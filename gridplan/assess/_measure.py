@@ -25,7 +25,7 @@ def measure(case: OperatingCase, state: State | None = None, found: Series | Non
     case
         Case; loads with constant-current and constant-impedance parts count at the voltages found.
     state
-        Its power flows, if they are known.
+        Its power flows, if they are known, so that its network is not built again.
     found
         Its sums by area and step, if they are known.
 
@@ -38,8 +38,7 @@ def measure(case: OperatingCase, state: State | None = None, found: Series | Non
         `failed_h` [h/yr], `operations` of the tap changers that feed it and the capacitor banks in it, shared equally among the
         areas fed [1/yr]. Steps without a solution count as failed and as outside; with any, energies and peak are missing.
     """
-    state = state or _flexible.simulate(case)
-    found = found or _summary.series(case, state.models)
+    found = found or _summary.series(case, state.models if state else None)
     per_step = HOURS / len(case.profiles.time)
     names = list(found.names[:-1])
     load = found.net_mw + found.generation_mw
@@ -49,10 +48,10 @@ def measure(case: OperatingCase, state: State | None = None, found: Series | Non
     frame["generation_mwh"] = found.generation_mw[:-1].sum(axis=1) * per_step
     frame["losses_mwh"] = losses.sum(axis=1) * per_step
     frame["peak_mw"] = net.max(axis=1)
-    failed = ~state.result.converged
+    failed = found.failed
     if failed.any():
         frame[["load_mwh", "generation_mwh", "losses_mwh", "peak_mw"]] = np.nan
-    frame["outside_h"] = state.outside[names].sum().to_numpy(float) * per_step
+    frame["outside_h"] = found.outside.sum(axis=1) * per_step
     frame["failed_h"] = float(failed.sum() * per_step)
     scale = HOURS / (len(case.profiles.time) * case.profiles.step_h)
     frame["operations"] = _operations(case).reindex(names).to_numpy(float) * scale

@@ -19,7 +19,7 @@ from gridplan.powerflow._model import DRIVEN, RATED, Model, build
 METHODS = ("fixed point", "newton", "failed")
 _STATIC_TIME = pd.DatetimeIndex(["2000-01-01"], name="time")
 _COLUMNS = ("element", "element_id", "shape_p", "shape_q")
-_BLOCK_BYTES = 600_000  # of one block of steps; stays in the second-level cache of common processors
+_BLOCK_BYTES = 1_200_000  # of one block of steps; about the second-level cache of common processors
 _CHUNK_BYTES = 64_000_000  # of the outputs between two updates of the statistics
 
 
@@ -288,8 +288,7 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
         method=np.empty(steps, np.int64),
         iterations=np.empty(steps, np.int64),
     )
-    block = options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)), 16, 128))
-    how = (block, options.tolerance_pu, options.max_iterations)
+    how = (width(model, options), options.tolerance_pu, options.max_iterations)
     given = (model.grid, model.demand, model.meters, shapes, out)
     if options.threads == 1:
         _kernel.solve(*given, (0, steps, *how))
@@ -300,6 +299,11 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
     for part in parts:
         part.result()
     return out
+
+
+def width(model: Model, options: Options) -> int:
+    """Steps that a block holds side by side; whole cache lines of each bus."""
+    return options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)) // 16 * 16, 16, 128))
 
 
 def _blank(model: Model, out: _kernel.Readings) -> None:

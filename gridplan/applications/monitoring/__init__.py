@@ -14,7 +14,7 @@ section is known for transfer decisions. Monitoring changes nothing in the netwo
 from gridplan.applications.monitoring._bad_data import detection
 from gridplan.applications.monitoring._errors import apply, by_area, errors, flows, margins, observability
 from gridplan.applications.monitoring._model import COLUMNS as SENSORS
-from gridplan.applications.monitoring._model import Settings, check
+from gridplan.applications.monitoring._model import Settings, check, models
 from gridplan.applications.monitoring._placement import curve, meters, place
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "flows",
     "margins",
     "meters",
+    "models",
     "observability",
     "place",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -26,7 +28,9 @@ def apply(case: OperatingCase, settings: Settings | None = None) -> OperatingCas
     return case
 
 
-def errors(case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None = None) -> pd.DataFrame:
+def errors(
+    case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None = None, *, models: Sequence[Model] | None = None
+) -> pd.DataFrame:
     """Find the expected error of the estimated voltage of each bus.
 
     Parameters
@@ -37,6 +41,8 @@ def errors(case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None
         See :func:`check`.
     settings
         Steps looked at and pseudo-measurements.
+    models
+        From :func:`models` with these settings, to share between calls.
 
     Returns
     -------
@@ -56,8 +62,8 @@ def errors(case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None
     A. Abur, A. Gomez Exposito, Power System State Estimation: Theory and Implementation, Marcel Dekker 2004: the covariance of
     weighted least squares is the inverse of the gain matrix.
     """
-    settings, sensors = settings or Settings(), _model.check(sensors, case.net)
-    found = _model.models(case, settings)
+    sensors = _model.check(sensors, case.net)
+    found = _model.models(case, settings or Settings()) if models is None else models
     spread = np.max([voltage_sd(model, *_model.readings(model, case, sensors)) for model in found], axis=0)
     place = found[0].place
     place = place[place >= 0]
@@ -93,12 +99,14 @@ def by_area(error: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def margins(case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None = None) -> pd.DataFrame:
+def margins(
+    case: OperatingCase, sensors: pd.DataFrame, settings: Settings | None = None, *, models: Sequence[Model] | None = None
+) -> pd.DataFrame:
     """Distance that volt-var optimisation has to keep from the voltage limits, because voltages are not known better.
 
     Parameters
     ----------
-    case, sensors, settings
+    case, sensors, settings, models
         As of :func:`errors`.
 
     Returns
@@ -106,7 +114,7 @@ def margins(case: OperatingCase, sensors: pd.DataFrame, settings: Settings | Non
     pd.DataFrame
         One row an area: `area`, `margin_pu`, the largest error of a bus of the area at 95 % confidence [pu].
     """
-    table = by_area(errors(case, sensors, settings))
+    table = by_area(errors(case, sensors, settings, models=models))
     return table[["area", "vm_error_pu"]].rename(columns={"vm_error_pu": "margin_pu"})
 
 

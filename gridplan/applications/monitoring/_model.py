@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandapower as pp
@@ -273,13 +275,12 @@ def _prior(
 
 def element_spread(profiles: Profiles | None, table: str, index: pd.Index, shape: str) -> np.ndarray:
     """Spread of each element's factor around its usual value of the month and hour [1]; 0 if it has no profile."""
-    if profiles is None:
-        return np.zeros(len(index))
-    rows = profiles.elements[profiles.elements["element"] == table].set_index("element_id")[shape].reindex(index)
-    names = rows.dropna().unique()
-    usual = profiles.shapes[names].groupby([profiles.time.month, profiles.time.hour]).transform("mean")
-    spread = (profiles.shapes[names] - usual).std(ddof=0)
-    return rows.map(spread).fillna(0.0).to_numpy(float)
+    return _by_element(profiles, (table, index, shape), "spread", _spread)
+
+
+def _spread(profiles: Profiles) -> pd.Series:
+    usual = profiles.shapes.groupby([profiles.time.month, profiles.time.hour]).transform("mean")
+    return (profiles.shapes - usual).std(ddof=0)
 
 
 def lag_variance(profiles: Profiles | None, table: str, index: pd.Index, shape: str, *, minutes: float) -> np.ndarray:
@@ -287,9 +288,25 @@ def lag_variance(profiles: Profiles | None, table: str, index: pd.Index, shape: 
     if profiles is None or minutes <= 0 or len(profiles.time) < 2:
         return np.zeros(len(index))
     lag = min(len(profiles.time) - 1, int(np.ceil(minutes / 60 / profiles.step_h)))
+    return _by_element(profiles, (table, index, shape), f"lag {lag}", lambda own: (own.shapes.diff(lag) ** 2).mean())
+
+
+_KNOWN: WeakKeyDictionary[Profiles, dict[str, pd.Series]] = WeakKeyDictionary()
+"""What is known of the shapes of profiles in use, each found once."""
+
+
+def _by_element(
+    profiles: Profiles | None, elements: tuple[str, pd.Index, str], name: str, find: Callable[[Profiles], pd.Series]
+) -> np.ndarray:
+    """Value of the shape that each element follows; 0 without one."""
+    table, index, shape = elements
+    if profiles is None:
+        return np.zeros(len(index))
+    known = _KNOWN.setdefault(profiles, {})
+    if name not in known:
+        known[name] = find(profiles)
     rows = profiles.elements[profiles.elements["element"] == table].set_index("element_id")[shape].reindex(index)
-    change = (profiles.shapes[rows.dropna().unique()].diff(lag) ** 2).mean()
-    return rows.map(change).fillna(0.0).to_numpy(float)
+    return rows.map(known[name]).fillna(0.0).to_numpy(float)
 
 
 def readings(model: Model, case: OperatingCase, sensors: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -300,9 +317,9 @@ def readings(model: Model, case: OperatingCase, sensors: pd.DataFrame) -> tuple[
     availability.
     """
     rows = np.zeros((len(sensors), len(model.prior)))
-    variance = np.empty(len(sensors))
+    variance, connected = np.empty(len(sensors)), _connected(model.net)
     for number, sensor in enumerate(sensors.itertuples()):
-        rows[number], value, prior, stale = _reading(model, case, sensor)
+        rows[number], value, prior, stale = _reading(model, case, sensor, connected)
         exact = (sensor.sd_percent / 100 * max(abs(value), 1e-4)) ** 2 + stale
         share = sensor.availability_percent / 100
         variance[number] = _seldom(exact, prior, share)
@@ -321,7 +338,14 @@ def _seldom(exact: float, prior: float | None, share: float) -> float:
     return 1 / (1 / fused - 1 / prior)
 
 
-def _reading(model: Model, case: OperatingCase, sensor: object) -> tuple[np.ndarray, float, float | None, float]:
+def _connected(net: pandapowerNet) -> dict[str, dict[int, pd.Index]]:
+    """Elements in service by table and bus."""
+    return {table: net[table][net[table]["in_service"].astype(bool)].groupby("bus").groups for table in _SIGN}
+
+
+def _reading(
+    model: Model, case: OperatingCase, sensor: object, connected: dict[str, dict[int, pd.Index]]
+) -> tuple[np.ndarray, float, float | None, float]:
     """Row of a sensor, the value it reads [pu], the variance of the pseudo-measurement beside it, and that of its age [pu^2]."""
     place = int(model.place.at[sensor.bus])
     if place < 0:
@@ -335,19 +359,20 @@ def _reading(model: Model, case: OperatingCase, sensor: object) -> tuple[np.ndar
         return row, 0.0, None, 0.0  # the power of the source is the sum of all, which nothing here needs
     state += 0 if sensor.quantity == "p" else model.loads
     row[state] = 1.0
-    value, stale = _consumed(model, case, sensor)
+    value, stale = _consumed(model, case, sensor, {table: own.get(sensor.bus, ()) for table, own in connected.items()})
     return row, value, float(model.prior[state]), stale
 
 
-def _consumed(model: Model, case: OperatingCase, sensor: object) -> tuple[float, float]:
+def _consumed(
+    model: Model, case: OperatingCase, sensor: object, connected: dict[str, pd.Index]
+) -> tuple[float, float]:
     """Consumption at a bus [pu] and the variance of its change over the age of the reading [pu^2]."""
     power, shape = ("p_mw", "shape_p") if sensor.quantity == "p" else ("q_mvar", "shape_q")
     total = stale = 0.0
     for table, sign in _SIGN.items():
-        own = model.net[table]
-        own = own[(own["bus"] == sensor.bus) & own["in_service"].astype(bool)]
-        if not len(own):
+        if not len(connected[table]):
             continue
+        own = model.net[table].loc[connected[table]]
         total += sign * float((own[power] * own["scaling"]).sum())
         rated = (case.net[table].loc[own.index, power] * own["scaling"]).to_numpy(float)
         change = lag_variance(case.profiles, table, own.index, shape, minutes=sensor.delay_min)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,14 @@ from pandapower.auxiliary import pandapowerNet
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
-from gridplan.applications._run import run
+from gridplan.applications._run import Models, run
 from gridplan.applications.reconfiguration import _circuit, _search, _states, _sweep
 from gridplan.errors import NotConverged, ParameterError, Problem, suggest
 from gridplan.network import display_name
 from gridplan.powerflow import Limits
 
 SEASONS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
+Build = Callable[[OperatingCase], Models]
 SWITCH_COLUMNS = ["element", "element_id", "line", "name", "action"]
 _ATTEMPTS = 4  # times that steps found outside the limits are added to the states
 _CRITICAL = 4  # steps added each time
@@ -82,7 +84,7 @@ class Reconfiguration:
     summary: pd.DataFrame
 
 
-def apply(case: OperatingCase, settings: Settings | None = None) -> OperatingCase:
+def apply(case: OperatingCase, settings: Settings | None = None, *, models: Build | None = None) -> OperatingCase:
     """Put the topology of lowest losses over all steps of the case into its network.
 
     Parameters
@@ -91,6 +93,8 @@ def apply(case: OperatingCase, settings: Settings | None = None) -> OperatingCas
         Case; not changed.
     settings
         What may be switched.
+    models
+        Gives the models of a case, to share with whoever goes on with it.
 
     Returns
     -------
@@ -102,10 +106,10 @@ def apply(case: OperatingCase, settings: Settings | None = None) -> OperatingCas
     ParameterError, NetworkError, NotConverged
         As of :func:`optimise`.
     """
-    return optimise(case, settings).case
+    return optimise(case, settings, models=models).case
 
 
-def optimise(case: OperatingCase, settings: Settings | None = None) -> Reconfiguration:
+def optimise(case: OperatingCase, settings: Settings | None = None, *, models: Build | None = None) -> Reconfiguration:
     """Find the radial topology of lowest losses over all steps of a case.
 
     Parameters
@@ -114,6 +118,8 @@ def optimise(case: OperatingCase, settings: Settings | None = None) -> Reconfigu
         Case; not changed.
     settings
         What may be switched.
+    models
+        As of :func:`apply`.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def optimise(case: OperatingCase, settings: Settings | None = None) -> Reconfigu
     M. E. Baran, F. F. Wu, Network reconfiguration in distribution systems for loss reduction and load balancing, IEEE
     Transactions on Power Delivery 4 (1989) 1401-1407: branch exchange.
     """
-    problem = _Problem.of(case, settings or Settings())
+    problem = _Problem.of(case, settings or Settings(), models)
     return problem.best(np.arange(len(problem.before.time)))
 
 
@@ -236,16 +242,17 @@ class _Problem:
     consumption: tuple[np.ndarray, np.ndarray]
     before: powerflow.PowerFlow
     limits: Limits
+    models: Build | None = None
 
     @classmethod
-    def of(cls, case: OperatingCase, settings: Settings) -> _Problem:
+    def of(cls, case: OperatingCase, settings: Settings, models: Build | None = None) -> _Problem:
         lines = _circuit.switch_lines(case.net, settings.lines, _covered(case, settings))
         circuit = _circuit.build(case.net, lines)
-        before = run(case, keep="statistics")
+        before = _run(case, models)
         if not before.converged.any():
             raise NotConverged("the present topology has no power-flow solution in any step; reconfiguration has no start")
         consumption = _circuit.powers(circuit, case.net, case.profiles)
-        return cls(case, settings, circuit, consumption, before, _relaxed(case.limits, before))
+        return cls(case, settings, circuit, consumption, before, _relaxed(case.limits, before), models)
 
     def arrays(self, steps: np.ndarray, critical: np.ndarray) -> _sweep.Arrays:
         """States of a period, and single steps that count for the limits only."""
@@ -268,7 +275,7 @@ class _Problem:
             if found.cost >= _search.NO_SOLUTION:
                 break
             case = replace(self.case, net=_switched(self.case, self.circuit, found.closed, _covered(self.case, self.settings)))
-            after = run(case, keep="statistics")
+            after = _run(case, self.models)
             worse = self._worst(after, steps, extremes=False)
             if not len(worse):
                 return self._result(found, case, after, steps)
@@ -329,6 +336,10 @@ class _Problem:
             "method": found.method,
             "topologies": found.topologies,
         }
+
+
+def _run(case: OperatingCase, models: Build | None) -> powerflow.PowerFlow:
+    return run(case, keep="statistics", models=models(case) if models else None)
 
 
 def _covered(case: OperatingCase, settings: Settings) -> pd.DataFrame | None:

@@ -26,6 +26,19 @@ def _used(moves, digits, most, weight):
 
 
 @njit(cache=True, error_model="numpy")
+def _after(moves, digits):
+    """Row of digits after each move, (states, used, states); -1 where a device has more operations than allowed."""
+    states, used, most = moves.shape[0], digits.shape[0], digits.max()
+    weight = (most + 1) ** np.arange(moves.shape[2] - 1, -1, -1)
+    after = np.empty((states, used, states), np.int64)
+    for a in range(states):
+        for u in range(used):
+            for b in range(states):
+                after[a, u, b] = _used(moves[a, b], digits[u], most, weight)
+    return after
+
+
+@njit(cache=True, error_model="numpy")
 def _search(excess, cost, moves, digits, day, highest):
     """Best sequence of states; the value of a sequence is (sum of excess, sum or highest of cost), compared in this order.
 
@@ -33,30 +46,29 @@ def _search(excess, cost, moves, digits, day, highest):
     used that day. The first step is free.
     """
     steps, states, used = cost.shape[1], cost.shape[0], digits.shape[0]
-    most = digits.max()
-    weight = (most + 1) ** np.arange(moves.shape[2] - 1, -1, -1)
-    worst = np.int64(2**62)
+    after, worst = _after(moves, digits), np.int64(2**62)
     e, c = np.full((states, used), worst), np.zeros((states, used))
     back = np.full((steps, states, used), -1, np.int32)
     for s in range(states):
         e[s, 0], c[s, 0] = excess[s, 0], cost[s, 0]
+    e2, c2 = np.empty_like(e), np.empty_like(c)
     for t in range(1, steps):
-        e2, c2 = np.full((states, used), worst), np.zeros((states, used))
+        e2[:] = worst
         fresh = day[t] != day[t - 1]
         for a in range(states):
             for u in range(used):
                 if e[a, u] == worst:
                     continue
                 for b in range(states):
-                    after = _used(moves[a, b], digits[0 if fresh else u], most, weight)
-                    if after < 0:
+                    v = after[a, 0 if fresh else u, b]
+                    if v < 0:
                         continue
                     ne = e[a, u] + excess[b, t]
                     nc = max(c[a, u], cost[b, t]) if highest else c[a, u] + cost[b, t]
-                    if back[t, b, after] < 0 or _better(ne, nc, e2[b, after], c2[b, after]):
-                        e2[b, after], c2[b, after] = ne, nc
-                        back[t, b, after] = a * used + u
-        e, c = e2, c2
+                    if back[t, b, v] < 0 or _better(ne, nc, e2[b, v], c2[b, v]):
+                        e2[b, v], c2[b, v] = ne, nc
+                        back[t, b, v] = a * used + u
+        e, e2, c, c2 = e2, e, c2, c
     return _traced(back, e, c, worst)
 
 

@@ -141,8 +141,7 @@ def _settled(
     """Powers of some steps: curves and network in one go, and what does not settle so, back and forth between the two."""
     control, available = batch.connection.control, rated[:, None] * batch.shapes[:, steps]
     plants = (where.bus, rated, available)
-    seen, settled = _droop.settle(batch.model, batch.base[:, steps], plants, control, batch.options)
-    p, q = _batch.act(control, seen, np.broadcast_to(rated[:, None], seen.shape), available)
+    p, q, settled = _droop.settle(batch.model, batch.base[:, steps], plants, control, batch.options)
     rest, unsettled = np.flatnonzero(~settled), np.zeros(len(steps), bool)
     if len(rest):
         p[:, rest], q[:, rest], unsettled[rest] = _back_and_forth(batch, where, rated, steps[rest])

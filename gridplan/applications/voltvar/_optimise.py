@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models
 from gridplan.applications.voltvar import _dynamic
 from gridplan.applications.voltvar._settings import Settings, default
+from gridplan.applications.voltvar._summary import Series
 from gridplan.applications.voltvar._table import FAILED, Table, ZoneTable
 from gridplan.errors import ParameterError, Problem
 from gridplan.network import display_name
@@ -34,20 +35,24 @@ class Schedule:
     infeasible
         Steps in which no position keeps the limits (with the margin), or none that can be reached: ``time``, ``element``,
         ``element_id``, ``element_name``, ``excess_pu`` (least distance of the worst bus from the limits [pu]; NaN: no solution).
+    series
+        What was simulated by area and step, if it was: not with steps without a solution.
     """
 
     case: OperatingCase
     set_points: pd.DataFrame
     infeasible: pd.DataFrame
+    series: Series | None = field(default=None, repr=False)
 
 
 def optimise(case: OperatingCase, settings: Settings | None = None, *, models: Models | None = None) -> Schedule:
     """Positions of tap changers and capacitor banks that take the least energy, step by step, inside the voltage limits.
 
-    Every step is solved in every position that may be inside the limits; dynamic programming over time then finds the best
-    sequence that keeps the number of operations a day. That is exact: for one transformer, and for several that feed separate
-    parts of the network, each part by itself; devices that act on the same buses are searched together. The position of the
-    first step costs no operation. Where the limits cannot be kept the violation is the least possible (sum over time of the
+    Dynamic programming over time finds the best sequence of positions that keeps the number of operations a day. A position
+    that was not solved counts with the least that it can cost; as long as the best sequence has such positions, they are solved
+    and it is searched again (of devices that act on the same buses every position that may be inside the limits is solved). So it
+    is exact: for one transformer, and for several that feed separate parts of the network, each
+    part by itself; devices that act on the same buses are searched together. The position of the first step costs no operation. Where the limits cannot be kept the violation is the least possible (sum over time of the
     distance of the worst bus, before any energy is counted) and the steps are named.
 
     Parameters
@@ -71,8 +76,9 @@ def optimise(case: OperatingCase, settings: Settings | None = None, *, models: M
 
     Notes
     -----
-    A position is not solved where the voltages predicted from its neighbour are more than 0.004 pu outside the limits (0.015
-    with several devices on the same buses); if a schedule needs it all the same, it is solved then.
+    The least that a position can cost is predicted from the nearest position solved in the same step: voltages in proportion to
+    those without load, off by at most 0.004 pu (0.015 with several devices on the same buses); load by its voltage dependence,
+    off by at most a quarter of the change; losses changing at most three times as much as the voltage.
 
     References
     ----------
@@ -98,22 +104,34 @@ def schedules(case: OperatingCase, settings: Sequence[Settings], *, models: Mode
     """
     if len({replace(own, margin_pu=0.0) for own in settings}) != 1:
         raise ParameterError("schedules", [Problem("settings", "differ in more than margin_pu, or are none")])
-    bands = [_band(case, own) for own in settings]
+    for own in settings:
+        _band(case, own)
     table = Table(case, settings[0], models)
-    return [_optimised(case, table, own, band) for own, band in zip(settings, bands, strict=True)]
+    return [scheduled(table, own) for own in settings]
 
 
-def _optimised(case: OperatingCase, table: Table, settings: Settings, band: tuple[float, float]) -> Schedule:
-    low, high = band
-    day = case.profiles.time.normalize().factorize()[0].astype(np.int64)
-    for _ in range(_MOST_ROUNDS):
-        if not _solve_needed(table, [zone.window(low, high) for zone in table.zones]):
-            break
-    for _ in range(_MOST_ROUNDS):
-        paths = [_path(zone, (low, high), settings, day) for zone in table.zones]
-        if not _solve_needed(table, [_taken(zone, path) for zone, path in zip(table.zones, paths, strict=True)]):
-            break
-    return _schedule(case, table, paths, (low, high))
+def scheduled(table: Table, settings: Settings) -> Schedule:
+    """Best schedule for one margin; what the table has solved is not solved again."""
+    low, high = _band(table.case, settings)
+    day = table.case.profiles.time.normalize().factorize()[0].astype(np.int64)
+    while _solve_needed(table, [_promising(zone, (low, high), settings) for zone in table.zones]):
+        pass
+    paths, best = [np.zeros(0, np.int64)] * len(table.zones), [False] * len(table.zones)
+    while not all(best):
+        # A best sequence that is solved stays best: what else is solved can only cost more than was hoped.
+        for n, zone in enumerate(table.zones):
+            if not best[n]:
+                paths[n] = _path(zone, (low, high), settings, day)
+                best[n] = bool(zone.solved[paths[n], np.arange(table.steps)].all())
+        _solve_needed(table, [_taken(zone, path) for zone, path in zip(table.zones, paths, strict=True)])
+    return _schedule(table, paths, (low, high))
+
+
+def _promising(zone: ZoneTable, band: tuple[float, float], settings: Settings) -> np.ndarray:
+    """Need the states that may be the best of a step: of a single tap changer by prediction, else all that may be inside."""
+    if not zone.single:
+        return zone.window(*band)
+    return _taken(zone, _dynamic.freely(*zone.hopeful(*band, losses=settings.objective == "losses")))
 
 
 def _band(case: OperatingCase, settings: Settings) -> tuple[float, float]:
@@ -146,8 +164,7 @@ def _path(zone: ZoneTable, band: tuple[float, float], settings: Settings, day: n
         count = len(zone.zone.devices)
         what = f"{settings.operations_per_day} operations of {count} devices in {len(states)} positions are too many"
         raise ParameterError("voltvar settings", [Problem("operations_per_day", what, remedy="lower it, or name fewer devices")])
-    excess = zone.excess(*band)[states]
-    cost = np.nan_to_num((zone.losses if settings.objective == "losses" else zone.power)[states])
+    excess, cost = (values[states] for values in zone.hopeful(*band, losses=settings.objective == "losses"))
     where = (zone.states[states], day, settings.operations_per_day)
     if settings.objective == "peak":
         first = _dynamic.cheapest(excess, cost, *where, highest=True)
@@ -156,9 +173,10 @@ def _path(zone: ZoneTable, band: tuple[float, float], settings: Settings, day: n
     return states[_dynamic.cheapest(excess, cost, *where)]
 
 
-def _schedule(case: OperatingCase, table: Table, paths: Sequence[np.ndarray], band: tuple[float, float]) -> Schedule:
+def _schedule(table: Table, paths: Sequence[np.ndarray], band: tuple[float, float]) -> Schedule:
     """Write paths out as positions, set-points and steps outside the limits."""
-    time, at = case.profiles.time, np.arange(table.steps)
+    case, at = table.case, np.arange(table.steps)
+    time = case.profiles.time
     schedule = {control: given.copy() for control, given in case.schedule.items()}
     set_points, outside = {}, []
     for zone, path in zip(table.zones, paths, strict=True):
@@ -170,7 +188,8 @@ def _schedule(case: OperatingCase, table: Table, paths: Sequence[np.ndarray], ba
         set_points |= dict.fromkeys(leader.elements, zone.set_point[path, at])
         outside.append(_infeasible(case, zone, zone.excess(*band)[path, at]))
     new = replace(case, schedule=schedule)
-    return Schedule(new, pd.DataFrame(set_points, index=time), pd.concat(outside, ignore_index=True))
+    points, steps = pd.DataFrame(set_points, index=time), pd.concat(outside, ignore_index=True)
+    return Schedule(new, points, steps, table.series(paths))
 
 
 def _infeasible(case: OperatingCase, zone: ZoneTable, excess: np.ndarray) -> pd.DataFrame:
@@ -235,7 +254,7 @@ def regulate(
         paths = [_follow(zone, case, (set_point, width / 2)) for zone in table.zones]
         if not _solve_needed(table, [_near(zone, path) for zone, path in zip(table.zones, paths, strict=True)]):
             break
-    return _schedule(case, table, paths, (case.limits.vm_min_pu, case.limits.vm_max_pu))
+    return _schedule(table, paths, (case.limits.vm_min_pu, case.limits.vm_max_pu))
 
 
 def _near(zone: ZoneTable, path: np.ndarray) -> np.ndarray:
@@ -252,7 +271,7 @@ def _follow(zone: ZoneTable, case: OperatingCase, target: tuple[float, float]) -
     distance = np.abs(zone.set_point - set_point)
     distance = np.where(np.isnan(distance), np.inf, distance)
     nearest, inside = distance.argmin(axis=0), distance <= half
-    state = int(zone.need_of(case)[:, 0].argmax())
+    state = int(zone.start(case)[0][0])
     path = np.empty(distance.shape[1], np.int64)
     for t in range(len(path)):
         if not inside[state, t]:

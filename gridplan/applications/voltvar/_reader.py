@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from gridplan import powerflow
-from gridplan.powerflow import _kernel
+from gridplan.powerflow import _kernel, _run
 from gridplan.powerflow._model import Model
 
 _COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
@@ -17,60 +17,87 @@ _COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {
 class Groups(NamedTuple):
     """Group of each node and branch, weight of each node in the mean voltage of its group, and nodes whose voltage is kept.
 
-    The last group holds what is in no other; `limited` are the nodes whose voltage counts for the extremes.
+    `loaded` has, by rated element of the model, two rows of `Sums.loading` that it counts in; -1 is none.
     """
 
     node: np.ndarray
     branch: np.ndarray
     weight: np.ndarray
-    limited: np.ndarray
     watched: np.ndarray
+    loaded: np.ndarray
 
 
 class Sums(NamedTuple):
     """By group and step: consumption less generation and losses [pu of base power], voltages [pu]; NaN in failed steps.
 
-    `watched` has the voltages of single nodes, (nodes, steps).
+    `slope` is the change of the consumption with the voltages of its buses, all in proportion [pu of base power]. `watched` has
+    the voltages of single nodes, (nodes, steps); `loading` the highest loading [%] by row of `Groups.loaded`.
     """
 
     demand: np.ndarray
+    slope: np.ndarray
     losses: np.ndarray
     low: np.ndarray
     high: np.ndarray
     mean: np.ndarray
     watched: np.ndarray
+    loading: np.ndarray
 
 
 @njit(**_COMPILED)
 def _read(demand, meters, block, first, groups, out):
-    p, vr, vi = block.p, block.vr, block.vi
+    vr, vi = block.vr, block.vi
     steps = block.change.size
-    for k in range(p.shape[0]):
-        g = groups.node[k]
-        ip, zp = demand.current_p[k], demand.impedance_p[k]
+    for k in range(vr.shape[0]):
+        g, weight = groups.node[k], groups.weight[k]
+        _add_demand(demand, k, block, out.demand[g, first : first + steps], out.slope[g, first : first + steps])
+        low, high = out.low[g, first : first + steps], out.high[g, first : first + steps]
+        mean = out.mean[g, first : first + steps]
         for t in range(steps):
-            square = vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t]
-            size = np.sqrt(square)
-            out.demand[g, first + t] += p[k, t] * (1.0 - ip - zp + ip * size + zp * square) - demand.generation[k]
-            out.mean[g, first + t] += groups.weight[k] * size
-            if groups.limited[k]:
-                out.low[g, first + t] = min(out.low[g, first + t], size)
-                out.high[g, first + t] = max(out.high[g, first + t], size)
+            size = np.sqrt(vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
+            mean[t] += weight * size
+            low[t] = min(low[t], size)
+            high[t] = max(high[t], size)
     for w in range(groups.watched.size):
         k = groups.watched[w]
         for t in range(steps):
             out.watched[w, first + t] = np.sqrt(vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
-    for m in range(meters.branch_from.size):
-        _add_losses(meters, m, block, out.losses[groups.branch[m], first : first + steps])
+    _read_branches(meters, block, first, groups, out)
 
 
 @njit(**_COMPILED)
-def _add_losses(meters, m, block, losses):
-    start, end, y = meters.branch_from[m], meters.branch_to[m], meters.branch_y[m]
-    for t in range(losses.size):
-        f = complex(block.vr[start, t], block.vi[start, t])
-        e = complex(block.vr[end, t], block.vi[end, t])
-        losses[t] += (f * np.conj(y[0] * f + y[1] * e)).real + (e * np.conj(y[2] * f + y[3] * e)).real
+def _add_demand(demand, k, block, total, slope):
+    """Add the power of bus k at its voltage, and how it follows the voltage."""
+    ip, zp, generation = demand.current_p[k], demand.impedance_p[k], demand.generation[k]
+    p, vr, vi = block.p[k], block.vr[k], block.vi[k]
+    if ip == 0.0 and zp == 0.0:
+        for t in range(total.size):
+            total[t] += p[t] - generation
+        return
+    for t in range(total.size):
+        square = vr[t] * vr[t] + vi[t] * vi[t]
+        current, impedance = ip * np.sqrt(square), zp * square
+        total[t] += p[t] * (1.0 - ip - zp + current + impedance) - generation
+        slope[t] += p[t] * (current + 2.0 * impedance)
+
+
+@njit(**_COMPILED)
+def _read_branches(meters, block, first, groups, out):
+    """Add the losses of the branches to their groups, and raise the highest loadings."""
+    steps = block.change.size
+    worst = np.empty(steps)
+    for r in range(meters.row_ptr.size - 1):
+        worst[:] = 0.0
+        for m in range(meters.row_ptr[r], meters.row_ptr[r + 1]):
+            _kernel._read_branch(meters, m, block, out.losses[groups.branch[m], first : first + steps], worst)
+        if r >= groups.loaded.shape[0]:
+            continue
+        for side in range(2):
+            row = groups.loaded[r, side]
+            if row >= 0:
+                highest = out.loading[row, first : first + steps]
+                for t in range(steps):
+                    highest[t] = max(highest[t], np.sqrt(worst[t]))
 
 
 @njit(**_COMPILED)
@@ -94,16 +121,16 @@ def _solve(model, shapes, groups, out, how):
 
 def read(model: Model, shapes: np.ndarray, groups: Groups, options: powerflow.Options) -> Sums:
     """Solve the steps of `shapes` (shapes, steps) and sum up by group."""
-    count, steps = int(max(groups.node.max(), groups.branch.max(initial=0))) + 1, shapes.shape[1]
-    out = Sums(
-        np.zeros((count, steps)),
-        np.zeros((count, steps)),
-        np.full((count, steps), np.inf),
-        np.full((count, steps), -np.inf),
-        np.zeros((count, steps)),
-        np.zeros((len(groups.watched), steps)),
-    )
-    block = options.block or int(np.clip(600_000 // (48 * max(1, model.grid.start.size)), 16, 128))
-    how = (block, options.tolerance_pu, options.max_iterations)
+    out = empty(groups, shapes.shape[1])
+    how = (_run.width(model, options), options.tolerance_pu, options.max_iterations)
     _solve((model.grid, model.demand, model.meters), np.ascontiguousarray(shapes), groups, out, how)
     return out
+
+
+def empty(groups: Groups, steps: int) -> Sums:
+    """Sums of nothing."""
+    count = int(groups.node.max()) + 1
+    demand, slope, losses, mean = np.zeros((4, count, steps))
+    low, high = np.full((count, steps), np.inf), np.full((count, steps), -np.inf)
+    watched, loading = np.zeros((len(groups.watched), steps)), np.zeros((int(groups.loaded.max(initial=-1)) + 1, steps))
+    return Sums(demand, slope, losses, low, high, mean, watched, loading)

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from gridplan import powerflow
+from gridplan.applications import _flexible
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models, check_schedule, distinct
 from gridplan.applications.voltvar import _reader
-from gridplan.applications.voltvar._zones import weights
+from gridplan.applications.voltvar._zones import grouped, node_areas, weights
 from gridplan.errors import ParameterError, Problem
 from gridplan.powerflow import _run
+from gridplan.powerflow._model import Model
 
 NO_AREA = "bus bars and transformers"
 NETWORK = "network"
@@ -21,7 +23,11 @@ NETWORK = "network"
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """By group (areas, then what no area holds) and step: powers [MW] and voltages [pu]; NaN in failed steps."""
+    """By group (areas, then what no area holds) and step: powers [MW] and voltages [pu]; NaN in failed steps.
+
+    `outside` says, by area and step, whether a bus or line of it, or a transformer that feeds it, is outside the limits of the
+    case; it is in failed steps.
+    """
 
     names: tuple[str, ...]
     net_mw: np.ndarray
@@ -30,8 +36,14 @@ class Series:
     low: np.ndarray
     high: np.ndarray
     mean: np.ndarray
+    outside: np.ndarray
     weight: np.ndarray
     step_h: float
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Steps without a solution; bool, (steps,)."""
+        return np.isnan(self.net_mw).any(axis=0)
 
 
 def series(case: OperatingCase, models: Models | None = None) -> Series:
@@ -40,33 +52,59 @@ def series(case: OperatingCase, models: Models | None = None) -> Series:
     models = models or Models(case.net, case.profiles, powerflow.Options())
     model, shapes = models.full, _run._by_shape(case.profiles.shapes)
     names = sorted(case.areas["area"].unique())
-    group, nodes = _group(case, model, names)
-    branch = np.minimum(group[model.meters.branch_from], group[model.meters.branch_to])
-    weight = weights(model, group)
-    groups = _reader.Groups(group, branch, weight, np.ones(len(group), bool), np.zeros(0, np.int64))
+    groups = grouped(case, model, node_areas(case, model, names))
+    sums = _reader.empty(groups, shapes.shape[1])
     places, which = distinct(case.schedule) if case.schedule else ([()], np.zeros(shapes.shape[1], int))
-    sums: _reader.Sums | None = None
     for number in np.unique(which):
         own = np.flatnonzero(which == number)
         part = _reader.read(models.at(places[number]), shapes[:, own], groups, models.options)
-        if sums is None:
-            sums = _reader.Sums(*(np.empty((len(a), shapes.shape[1])) for a in part))
         for into, piece in zip(sums, part, strict=True):
             into[:, own] = piece
-    generation = _generation(case, model, (group, nodes, len(names) + 1), shapes)
-    scale = model.base_mva
-    size = _mean_demand(model, group, shapes)
-    return Series((*names, NO_AREA), sums.demand * scale, sums.losses * scale, generation, *sums[2:5], size, case.profiles.step_h)
+    return joined(case, model, groups, (sums, np.arange(int(groups.node.max()) + 1)))
 
 
-def _group(case: OperatingCase, model, names: list[str]) -> tuple[np.ndarray, pd.Series]:
-    """Group of each node, and node of each bus."""
+def joined(case: OperatingCase, model: Model, groups: _reader.Groups, found: tuple[_reader.Sums, np.ndarray]) -> Series:
+    """Put sums by group together by area.
+
+    Parameters
+    ----------
+    case, model, groups
+        What was read.
+    found
+        Sums, and the area of each of the groups.
+    """
+    (sums, area), names = found, sorted(case.areas["area"].unique())
+    shape = (len(names) + 1, sums.demand.shape[1])
+    net, losses, mean = np.zeros((3, *shape))
+    low, high, loading = np.full(shape, np.inf), np.full(shape, -np.inf), np.zeros(shape)
+    by_node, weight = area[groups.node], np.bincount(groups.node, weights(model, area[groups.node]))
+    for group, at in enumerate(area):
+        net[at] += sums.demand[group] * model.base_mva
+        losses[at] += sums.losses[group] * model.base_mva
+        mean[at] += sums.mean[group] * weight[group]
+        for into, values, reach in ((low, sums.low, np.minimum), (high, sums.high, np.maximum), (loading, sums.loading, np.maximum)):
+            reach(into[at], values[group], out=into[at])
+    shapes = _run._by_shape(case.profiles.shapes)
+    outside = _outside(case, model, (low, high, loading), sums.loading[len(area) :])
+    outside[:, np.isnan(net).any(axis=0)] = True
     nodes = pd.Series(model.meters.bus, index=case.net.bus.index)
-    group = np.full(model.grid.start.size, len(names), np.int64)
-    at = nodes.reindex(case.areas["bus"]).fillna(-1).to_numpy(int)
-    code = case.areas["area"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
-    group[at[at >= 0]] = code[at >= 0]
-    return group, nodes
+    generation = _generation(case, model, (by_node, nodes, len(names) + 1), shapes)
+    size = _mean_demand(model, by_node, shapes)
+    return Series((*names, NO_AREA), net, losses, generation, low, high, mean, outside, size, case.profiles.step_h)
+
+
+def _outside(case: OperatingCase, model: Model, found: tuple[np.ndarray, ...], transformers: np.ndarray) -> np.ndarray:
+    """Whether each area is outside the limits, judged as stored: in single precision."""
+    limits = case.limits
+    low, high, loading, transformers = (a.astype(np.float32) for a in (*found, transformers))
+    wrong = (low < limits.vm_min_pu) | (high > limits.vm_max_pu) | (loading > limits.line_loading_max_percent)
+    over = transformers > limits.trafo_loading_max_percent
+    wrong, numbers = wrong[:-1], model.elements["trafo"]
+    if over[: len(numbers)].any():
+        fed, names = _flexible.feeding(case), sorted(case.areas["area"].unique())
+        for row in np.flatnonzero(over[: len(numbers)].any(axis=1)):
+            wrong[[names.index(name) for name in fed.get(numbers[row], ())]] |= over[row]
+    return wrong
 
 
 def _generation(case: OperatingCase, model, groups: tuple[np.ndarray, pd.Series, int], shapes: np.ndarray) -> np.ndarray:

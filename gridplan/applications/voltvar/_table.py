@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gridplan import powerflow
@@ -9,12 +11,16 @@ from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models, check_schedule
 from gridplan.applications.voltvar import _reader
 from gridplan.applications.voltvar._settings import Settings
+from gridplan.applications.voltvar._summary import Series, joined, series
 from gridplan.applications.voltvar._zones import Layout, layout
 from gridplan.powerflow import _run
 
 FAILED = 10**9  # excess of a step without a solution [1e-6 pu]
 _REACH_PU = 0.004  # a voltage predicted this far outside the limits is outside
 _REACH_SEVERAL_PU = 0.015  # the same where several devices act together, whose effects differ from bus to bus
+_DOUBT_SLOPE = 0.25  # share of the predicted change of load with the voltage that it may be off by
+_DOUBT_LOSSES = 3.0  # relative change of losses for one of the voltage that it is taken to stay below
+_BEYOND_MW = 1e12  # below any cost
 
 
 class Table:
@@ -31,55 +37,117 @@ class Table:
 
     def __init__(self, case: OperatingCase, settings: Settings, models: Models | None = None) -> None:
         check_schedule(case)
-        self.models = models or Models(case.net, case.profiles, powerflow.Options())
+        self.case, self.models = case, models or Models(case.net, case.profiles, powerflow.Options())
         self.layout: Layout = layout(case, self.models.full, settings)
         self.shapes = _run._by_shape(case.profiles.shapes)
         self.steps = self.shapes.shape[1]
+        self._apart = _Kept(self, len(self.layout.zones))
         self.zones = [ZoneTable(self, number) for number in range(len(self.layout.zones))]
-        self.solve([zone.need_of(case) for zone in self.zones])
+        starts = [zone.start(case) for zone in self.zones]
+        self.start = [path for path, _ in starts]
+        known = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
+        set_ = {(control, int(n)) for control, given in case.schedule.items() for n in given.columns}
+        self._whole, self._exact = set_ <= known, all(exact for _, exact in starts)
+        rows, which = np.unique(np.column_stack(self.start), axis=0, return_inverse=True)
+        for number, states in enumerate(rows):
+            self._solve([int(s) for s in states], np.flatnonzero(which.reshape(-1) == number))
+        for zone in self.zones:
+            zone.predict()
+
+    def before(self) -> Series:
+        """Return what the case gives as it is."""
+        found = self.series(self.start) if self._exact else None
+        return series(self.case, self.models) if found is None else found
 
     def solve(self, needed: list[np.ndarray]) -> None:
         """Solve what is needed and not solved yet; each (states, steps) by zone."""
         wanted = [need & ~zone.solved for need, zone in zip(needed, self.zones, strict=True)]
         for state in range(max(len(need) for need in wanted)):
-            rows = [need[min(state, len(need) - 1)] for need in wanted]
-            columns = np.flatnonzero(np.any([row for row, need in zip(rows, wanted, strict=True) if state < len(need)], axis=0))
+            rows = [need[state] for need in wanted if state < len(need)]
+            columns = np.flatnonzero(np.any(rows, axis=0))
             if len(columns):
-                states = [min(state, len(need) - 1) for need in wanted]
-                positions = tuple(p for zone, s in zip(self.zones, states, strict=True) for p in zone.positions(s))
-                sums = _reader.read(self.models.at(positions), self.shapes[:, columns], self.layout.groups, self.models.options)
-                for zone, s in zip(self.zones, states, strict=True):
-                    zone.fill(s, columns, sums)
+                self._solve([min(state, len(need) - 1) for need in wanted], columns)
         for zone in self.zones:
             zone.predict()
+
+    def _solve(self, states: Sequence[int], columns: np.ndarray) -> None:
+        """Solve some steps with each zone in a state."""
+        positions = tuple(p for zone, s in zip(self.zones, states, strict=True) for p in zone.positions(s))
+        sums = _reader.read(self.models.at(positions), self.shapes[:, columns], self.layout.groups, self.models.options)
+        self._apart.fill(columns, sums)
+        for zone, s in zip(self.zones, states, strict=True):
+            zone.fill(s, columns, sums)
+
+    def series(self, paths: Sequence[np.ndarray]) -> Series | None:
+        """Return what was solved, each zone in a sequence of states.
+
+        Nothing if a step of it has no solution, or if the schedule of the case sets other elements too.
+        """
+        if not self._whole:
+            return None
+        sums = _reader.empty(self.layout.groups, self.steps)
+        self._apart.give(np.arange(self.steps), sums)
+        for zone, path in zip(self.zones, paths, strict=True):
+            for state in np.unique(path):
+                zone.kept[state].give(np.flatnonzero(path == state), sums)
+        found = joined(self.case, self.models.full, self.layout.groups, (sums, self.layout.area))
+        return None if found.failed.any() else found
+
+
+class _Kept:
+    """What was read of the groups that depend on one zone, or on none, in one state."""
+
+    _BY_GROUP = ("demand", "losses", "low", "high", "mean")
+
+    def __init__(self, table: Table, number: int) -> None:
+        groups, model = table.layout.groups, table.models.full
+        self.own = table.layout.own[number]
+        count, lines, pointers = len(table.layout.area), len(model.elements["line"]), model.meters.row_ptr
+        used = np.flatnonzero(np.diff(pointers)[lines : len(model.idle)])
+        mine = used[np.isin(groups.branch[pointers[lines + used]], self.own)]
+        self.rows = np.r_[self.own, count + mine]
+        self._parts = [(name, self.own) for name in self._BY_GROUP] + [("loading", self.rows)]
+        self._values = [np.full((len(rows), table.steps), np.nan) for _, rows in self._parts]
+
+    def fill(self, columns: np.ndarray, sums: _reader.Sums) -> None:
+        """Take over some steps."""
+        for (name, rows), values in zip(self._parts, self._values, strict=True):
+            values[:, columns] = getattr(sums, name)[rows]
+
+    def give(self, columns: np.ndarray, sums: _reader.Sums) -> None:
+        """Write some steps out."""
+        for (name, rows), values in zip(self._parts, self._values, strict=True):
+            getattr(sums, name)[rows[:, None], columns] = values[:, columns]
 
 
 class ZoneTable:
     """Table of one zone; see :class:`Table`."""
 
     def __init__(self, table: Table, number: int) -> None:
-        self.zone, self.number = table.layout.zones[number], number
+        self.zone, self.number, self._table = table.layout.zones[number], number, table
         node = table.layout.groups.watched[number]
         grids = [table.models.at(self.zone.positions(s)).grid for s in range(len(self.zone.states))]
         no_load = np.array([abs(grid.no_load[node]) for grid in grids])
         self.order = np.argsort(no_load, kind="stable")
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
-        self.solved = np.zeros(shape, bool)
-        self.power, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(5))
+        self.solved, self._fresh = np.zeros(shape, bool), np.zeros(table.steps, bool)
+        self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(6))
+        self.doubt = np.zeros(shape)
+        self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
+        self.kept: dict[int, _Kept] = {}
         self._base_mva = table.models.full.base_mva
 
     def positions(self, state: int) -> tuple:
         """Positions of all elements in a state, in the order of the table."""
         return self.zone.positions(int(self.order[state]))
 
-    def need_of(self, case: OperatingCase) -> np.ndarray:
-        """Need the states that the case has, in its net or schedule."""
+    def start(self, case: OperatingCase) -> tuple[np.ndarray, bool]:
+        """Return the states that the case has, in its net or schedule, and whether these are its very positions."""
         start = [self._starts(device, case) for device in self.zone.devices]
         distance = sum(np.abs(self.states[:, d, None] - at[None, :]) for d, at in enumerate(start))
-        need = np.zeros(self.solved.shape, bool)
-        need[distance.argmin(axis=0), np.arange(need.shape[1])] = True
-        return need
+        alike = all(self._alike(device, case) for device in self.zone.devices)
+        return distance.argmin(axis=0), alike and not distance.min(axis=0).any()
 
     def _starts(self, device, case: OperatingCase) -> np.ndarray:
         table, column = device.control.split(".")
@@ -88,33 +156,60 @@ class ZoneTable:
             return given[device.elements[0]].to_numpy()
         return np.full(self.solved.shape[1], case.net[table].at[device.elements[0], column])
 
+    @staticmethod
+    def _alike(device, case: OperatingCase) -> bool:
+        """Whether the elements of a device are in one position in every step."""
+        table, column = device.control.split(".")
+        given = case.schedule.get(device.control)
+        rows = [
+            given[n].to_numpy() if given is not None and n in given else case.net[table].at[n, column] for n in device.elements
+        ]
+        return all(np.array_equal(row, rows[0]) for row in rows[1:])
+
     def fill(self, state: int, columns: np.ndarray, sums: _reader.Sums) -> None:
         """Take over what was read of some steps in one state."""
         counted, limited = self.zone.counted, self.zone.limited
         self.losses[state, columns] = sums.losses[counted].sum(axis=0) * self._base_mva
         self.power[state, columns] = self.losses[state, columns] + sums.demand[counted].sum(axis=0) * self._base_mva
+        self.slope[state, columns] = sums.slope[counted].sum(axis=0) * self._base_mva
         self.low[state, columns] = sums.low[limited].min(axis=0)
         self.high[state, columns] = sums.high[limited].max(axis=0)
         self.set_point[state, columns] = sums.watched[self.number]
-        self.solved[state, columns] = True
+        self.solved[state, columns] = self._fresh[columns] = True
+        if state not in self.kept:
+            self.kept[state] = _Kept(self._table, self.number)
+        self.kept[state].fill(columns, sums)
 
     def predict(self) -> None:
-        """Fill unsolved states from the nearest solved one of the same step."""
-        states = np.arange(len(self.no_load))[:, None]
-        below = np.maximum.accumulate(np.where(self.solved, states, -1), axis=0)
-        above = np.minimum.accumulate(np.where(self.solved, states, 10**6)[::-1], axis=0)[::-1]
+        """Fill unsolved states from the nearest solved one of the same step, where anything was solved since the last time."""
+        fresh = np.flatnonzero(self._fresh)
+        self._fresh[fresh] = False
+        states, solved = np.arange(len(self.no_load))[:, None], self.solved[:, fresh]
+        below = np.maximum.accumulate(np.where(solved, states, -1), axis=0)
+        above = np.minimum.accumulate(np.where(solved, states, 10**6)[::-1], axis=0)[::-1]
         source = np.where((above < 10**6) & ((below < 0) | (above - states <= states - below)), above, below)
-        column = np.broadcast_to(np.arange(source.shape[1]), source.shape)
-        ratio = self.no_load[:, None] / self.no_load[source]
-        for values, scaled in (
-            (self.low, True),
-            (self.high, True),
-            (self.set_point, True),
-            (self.power, False),
-            (self.losses, False),
-        ):
-            known = values[source, column] * ratio if scaled else values[source, column]
-            np.copyto(values, known, where=~self.solved)
+        row, at = np.nonzero(~solved)
+        self.doubt[:, fresh] = 0.0
+        here, known = (row, fresh[at]), (source[row, at], fresh[at])
+        ratio = self.no_load[row] / self.no_load[known[0]]
+        for values in (self.low, self.high, self.set_point):
+            values[here] = values[known] * ratio
+        slope, losses = self.slope[known], self.losses[known]
+        self.power[here] = self.power[known] + slope * (ratio - 1)
+        self.losses[here], self.slope[here] = losses, slope
+        self.doubt[here] = np.abs(ratio - 1) * (_DOUBT_SLOPE * np.abs(slope) + _DOUBT_LOSSES * losses)
+
+    def hopeful(self, low_pu: float, high_pu: float, *, losses: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return excess and cost as they are where solved, and as low as they can be elsewhere."""
+        excess = self.excess(low_pu, high_pu)
+        unknown = np.isnan(self.low) & ~self.solved  # next to a state without a solution nothing is known
+        excess = np.where(self.solved, excess, np.where(unknown, 0, np.maximum(excess - self._reach, 0)))
+        cost = np.nan_to_num(self.losses - self.doubt if losses else self.power - self.doubt)
+        return excess, np.where(unknown, -_BEYOND_MW, cost)
+
+    @property
+    def _reach(self) -> int:
+        return int(1e6 * (_REACH_PU if len(self.zone.devices) == 1 else _REACH_SEVERAL_PU))
 
     def excess(self, low_pu: float, high_pu: float) -> np.ndarray:
         """By how much the worst bus is outside the limits [1e-6 pu, rounded up]; whole numbers, so that sums compare exactly."""
@@ -124,9 +219,8 @@ class ZoneTable:
 
     def window(self, low_pu: float, high_pu: float) -> np.ndarray:
         """Need the states that may be inside the limits, and the best one with its neighbours where none is."""
-        reach = int(1e6 * (_REACH_PU if len(self.zone.devices) == 1 else _REACH_SEVERAL_PU))
         excess = self.excess(low_pu, high_pu)
-        need = (excess <= reach) | (np.isnan(self.low) & ~self.solved)  # next to a state without a solution nothing is known
+        need = (excess <= self._reach) | (np.isnan(self.low) & ~self.solved)  # next to a state without a solution nothing is known
         best = excess.argmin(axis=0)
         none = ~(excess == 0).any(axis=0)
         for shift in (-1, 0, 1):

@@ -73,11 +73,27 @@ class Zone:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Zones of a case and the groups that are read: areas, then the bus bars of the zones, then the rest."""
+    """Zones of a case and the groups that are read.
+
+    Parameters
+    ----------
+    zones
+        Devices that act together, and what they act on.
+    names
+        Areas.
+    groups
+        Nodes that are in the same area (or none) and depend on the same zone (or none), fed by its devices or not.
+    area
+        Area of each group; the number after the last stands for none.
+    own
+        Groups that depend on each zone, and last those that depend on none.
+    """
 
     zones: tuple[Zone, ...]
     names: tuple[str, ...]
     groups: Groups
+    area: np.ndarray
+    own: tuple[np.ndarray, ...]
 
 
 def layout(case: OperatingCase, model: Model, settings: Settings) -> Layout:
@@ -93,18 +109,22 @@ def layout(case: OperatingCase, model: Model, settings: Settings) -> Layout:
     graph = topology.graph(net)
     nodes = pd.Series(model.meters.bus, index=net.bus.index)
     graph.remove_nodes_from([bus for bus in graph if not 0 <= nodes[bus] < model.grid.unknown])
-    own = set(case.areas.loc[case.areas["area"].isin(covered), "bus"])
+    inside = set(case.areas.loc[case.areas["area"].isin(covered), "bus"])
     taps = _taps(net, settings, graph)
     cut = nx.MultiGraph(graph)
     cut.remove_edges_from([edge for device in taps for edge in _edges(cut, device)])
-    parts = _parts(net, settings, graph, cut, [d for d in taps if own & nx.node_connected_component(cut, d.bus)])
+    parts = _parts(net, settings, graph, cut, [d for d in taps if inside & nx.node_connected_component(cut, d.bus)])
     names = sorted(case.areas["area"].unique())
-    groups = _groups(case, model, nodes, (names, [fed for _, fed in parts]))
+    area = node_areas(case, model, names)
+    keys, group = _node_groups(nodes, area, parts)
+    counts = np.isin(keys[:, 0], [*(names.index(name) for name in covered), len(names)])
+    fed = [(keys[:, 1] == 0) & (keys[:, 2] == number) for number in range(len(parts))]
     zones = tuple(
-        _zone(devices, _sets(groups, nodes, fed, [names.index(name) for name in covered], len(names) + number))
-        for number, (devices, fed) in enumerate(parts)
+        _zone(part[0], np.flatnonzero(counts & here), np.flatnonzero(here)) for part, here in zip(parts, fed, strict=True)
     )
-    return Layout(zones, tuple(names), groups._replace(watched=np.array([nodes[z.devices[0].bus] for z in zones], np.int64)))
+    own = tuple(np.flatnonzero(keys[:, 2] == number) for number in range(len(parts) + 1))
+    watched = np.array([nodes[zone.devices[0].bus] for zone in zones], np.int64)
+    return Layout(zones, tuple(names), grouped(case, model, group, watched), keys[:, 0], own)
 
 
 def _check_elements(net: pandapowerNet, settings: Settings) -> None:
@@ -144,15 +164,15 @@ def _edges(graph: nx.MultiGraph, device: Device) -> list[tuple]:
 
 def _parts(
     net: pandapowerNet, settings: Settings, graph: nx.MultiGraph, cut: nx.MultiGraph, taps: list[Device]
-) -> list[tuple[list[Device], set[int]]]:
-    """Devices by part of the network that a voltage can act through, with the buses that they feed."""
+) -> list[tuple[list[Device], set[int], set[int]]]:
+    """Devices by part of the network that a voltage can act through, with the buses that they feed and all of the part."""
     parts = []
     for component in sorted(nx.connected_components(graph), key=min):
         devices = [device for device in taps if device.bus in component]
         fed = set().union(*(nx.node_connected_component(cut, device.bus) for device in devices))
         devices += _banks(net, settings, fed)
         if devices:
-            parts.append((devices, fed))
+            parts.append((devices, fed, component))
     if not parts:
         remedy = "name transformers with a tap range, or other areas"
         raise ParameterError("voltvar settings", [Problem("areas", "no tap changer feeds the areas covered", remedy=remedy)])
@@ -166,21 +186,44 @@ def _banks(net: pandapowerNet, settings: Settings, fed: set[int]) -> list[Device
     return [Device("shunt.step", (int(i),), int(bus), tuple(range(int(most) + 1))) for i, bus, most in rows]
 
 
-def _groups(case: OperatingCase, model: Model, nodes: pd.Series, parts: tuple[list[str], list[set[int]]]) -> Groups:
-    """Group every node and branch; a branch between two groups belongs to the one further down."""
-    names, feds = parts
-    live, rest = model.grid.start.size, len(names) + len(feds)
-    group = np.full(live, rest, np.int64)
-    limited = np.zeros(live, bool)
-    for number, fed in enumerate(feds):
-        own = nodes[list(fed)].to_numpy()
-        group[own], limited[own] = len(names) + number, True
+def node_areas(case: OperatingCase, model: Model, names: list[str]) -> np.ndarray:
+    """Number of the area of each node, the number of areas for one in none."""
+    nodes = pd.Series(model.meters.bus, index=case.net.bus.index)
+    area = np.full(model.grid.start.size, len(names), np.int64)
     at = nodes.reindex(case.areas["bus"]).fillna(-1).to_numpy(int)
     code = case.areas["area"].map({name: i for i, name in enumerate(names)}).to_numpy(int)
-    group[at[at >= 0]] = code[at >= 0]
-    branch = np.minimum(group[model.meters.branch_from], group[model.meters.branch_to])
-    nothing = np.zeros(0, np.int64)
-    return Groups(np.r_[group], np.r_[branch, nothing].astype(np.int64), weights(model, group), limited, nothing)
+    area[at[at >= 0]] = code[at >= 0]
+    return area
+
+
+def _node_groups(nodes: pd.Series, area: np.ndarray, parts: list) -> tuple[np.ndarray, np.ndarray]:
+    """Area, whether not fed, and zone of each group; group of each node."""
+    unfed, zone = np.ones(len(area), np.int64), np.full(len(area), len(parts), np.int64)
+    for number, (_, fed, component) in enumerate(parts):
+        zone[nodes[list(component)].to_numpy()] = number
+        unfed[nodes[list(fed)].to_numpy()] = 0
+    keys, group = np.unique(np.column_stack([area, unfed, zone]), axis=0, return_inverse=True)
+    return keys, group.reshape(-1).astype(np.int64)
+
+
+def grouped(case: OperatingCase, model: Model, group: np.ndarray, watched: np.ndarray | None = None) -> Groups:
+    """Nodes and branches by group: a branch between two belongs to the one further down, a line's loading to both.
+
+    The loading of each transformer has a row of its own, after those of the groups.
+    """
+    meters, elements = model.meters, model.elements
+    branch = np.minimum(group[meters.branch_from], group[meters.branch_to])
+    nodes = pd.Series(meters.bus, index=case.net.bus.index)
+    lines = case.net.line.loc[elements["line"], ["from_bus", "to_bus"]]
+    ends = np.column_stack([nodes[lines[side]].to_numpy() for side in lines])
+    used = np.flatnonzero(np.diff(meters.row_ptr)[: len(lines)])
+    used = used[np.isfinite(meters.scale_from[meters.row_ptr[used]])]  # a line without a rating cannot be judged
+    count, rest = int(group.max()) + 1, len(model.idle) - len(lines)
+    loaded = np.full((len(model.idle), 2), -1, np.int64)
+    loaded[used] = np.where(ends[used] < 0, -1, group[ends[used]])
+    loaded[len(lines) :, 0] = np.arange(count, count + rest)
+    watched = np.zeros(0, np.int64) if watched is None else watched
+    return Groups(group, branch.astype(np.int64), weights(model, group), watched, loaded)
 
 
 def weights(model: Model, group: np.ndarray) -> np.ndarray:
@@ -193,13 +236,7 @@ def weights(model: Model, group: np.ndarray) -> np.ndarray:
     return size / np.bincount(group, size)[group]
 
 
-def _sets(groups: Groups, nodes: pd.Series, fed: set[int], covered: list[int], bar: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the groups that count in the objective of a zone, and those held inside the limits."""
-    present = np.unique(groups.node[nodes[list(fed)].to_numpy()])
-    return np.array([g for g in present if g in covered or g == bar]), present
-
-
-def _zone(devices: list[Device], sets: tuple[np.ndarray, np.ndarray]) -> Zone:
+def _zone(devices: list[Device], counted: np.ndarray, limited: np.ndarray) -> Zone:
     count = int(np.prod([len(device.positions) for device in devices]))
     if count > _MOST_STATES:
         names = ", ".join(f"{d.control.split('.')[0]} {'+'.join(map(str, d.elements))}" for d in devices)
@@ -213,4 +250,4 @@ def _zone(devices: list[Device], sets: tuple[np.ndarray, np.ndarray]) -> Zone:
                 )
             ],
         )
-    return Zone(tuple(devices), np.array(list(product(*(device.positions for device in devices)))), *sets)
+    return Zone(tuple(devices), np.array(list(product(*(device.positions for device in devices)))), counted, limited)
