@@ -430,7 +430,7 @@ def test_measures_in_the_matrix_are_those_that_pandapower_builds(measures, kinds
         found = next(action for action in pool if action.kind == kind and action.slot not in places)
         actions.append(found)
         places.add(found.slot)
-    built = powerflow.run(_actions.apply(net, actions, year.choice), profiles, options=year.matrices.options)
+    built = powerflow.run(_actions.apply(net, actions, year.choice), profiles, options=year.options)
     state = year.state(tuple(actions))
     loading = pd.concat({name: getattr(built, f"{name}_loading_percent") for name in ("line", "trafo")}, axis=1)
     critical = year.critical

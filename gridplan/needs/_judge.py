@@ -16,6 +16,7 @@ from gridplan.needs._actions import Action, Choice
 from gridplan.needs._matrix import Matrices
 from gridplan.needs._supply import Supplies, Supply
 from gridplan.powerflow import Limits, Options, Profiles, _kernel, _run
+from gridplan.powerflow._model import Model
 from gridplan.powerflow._statistics import Tally
 
 RATED = ("line", "trafo", "trafo3w")
@@ -139,6 +140,8 @@ class Year:
         What may be built.
     critical
         Positions of the critical steps; they grow as whole years are verified.
+    before, origin
+        The measures of earlier years, and the models of the network without them, if there are any.
     """
 
     net: pandapowerNet
@@ -147,6 +150,8 @@ class Year:
     options: Options
     choice: Choice
     critical: list[int] = field(default_factory=list)
+    before: tuple[Action, ...] = ()
+    origin: Matrices | None = field(default=None, repr=False)
     evaluations: int = 0
     verifications: int = 0
     circuits: dict[tuple, tuple] = field(default_factory=dict, repr=False)
@@ -196,13 +201,19 @@ class Year:
         """Models of the network with any measures."""
         return Matrices(self.net, self.profiles, self.choice, replace(self.options, angles=True))
 
+    def model(self, actions: tuple[Action, ...]) -> Model:
+        """Model with some measures built: from that of the network before earlier years' measures, where they let it."""
+        if self.origin is not None and self.origin.holds(whole := (*self.before, *actions)):
+            return self.origin.at(whole)
+        return self.matrices.at(actions)
+
     @cached_property
     def shapes(self) -> np.ndarray:
         """Shapes of the profiles, (shapes, steps)."""
         return _run._by_shape(self.profiles.shapes)
 
     def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
-        model, options = self.matrices.at(actions), replace(self.options, angles=False)
+        model, options = self.model(actions), replace(self.options, angles=False)
         model = replace(model, meters=model.meters._replace(angles=False))
         tally, converged = Tally(_run.thresholds(model.elements, self.limits)), []
         for start, part in _run._chunks(model, self.shapes):
@@ -222,7 +233,7 @@ class Year:
         return table
 
     def _solve(self, actions: tuple[Action, ...]) -> State:
-        model, options = self.matrices.at(actions), replace(self.options, angles=True)
+        model, options = self.model(actions), replace(self.options, angles=True)
         readings = _run._solve(model, np.ascontiguousarray(self.shapes[:, self.critical]), options)
         _run._blank(model, readings)
         size, names = readings.vm.T.astype(float), [(e, i) for e in RATED for i in model.elements[e].tolist()]

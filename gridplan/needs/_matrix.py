@@ -37,7 +37,7 @@ class _Base:
     net: pandapowerNet
     model: Model
     options: Options
-    taps: dict[tuple, tuple[dict[int, np.ndarray], float]] = field(default_factory=dict)
+    taps: dict[tuple, tuple[dict[int, np.ndarray], float, float]] = field(default_factory=dict)
     known: dict[Action, Any] = field(default_factory=dict)
     wider: dict[tuple, _Base] = field(default_factory=dict)
 
@@ -72,19 +72,31 @@ class _Base:
 
 @dataclass(eq=False)
 class Matrices:
-    """Models of one year's network with any measures built.
+    """Models of a network with any measures built.
 
     Parameters
     ----------
     net, profiles, choice, options
         As of :class:`gridplan.needs._judge.Year`.
+    model
+        Model of the network as it is, if it is known.
     """
 
     net: pandapowerNet
     profiles: Profiles
     choice: Choice
     options: Options
+    model: Model | None = None
     _bases: dict[tuple[Action, ...], _Base] = field(default_factory=dict)
+
+    def holds(self, actions: Sequence[Action]) -> bool:
+        """Whether measures can be exchanged in the matrix, for all that the table of elements says."""
+        present = self._places
+        return all(a.kind != _actions.REGULATOR and (a.element, a.element_id) in present for a in actions)
+
+    @cached_property
+    def _places(self) -> set[tuple[str, int]]:
+        return {(element, number) for element in ("line", "trafo") for number in self.net[element].index.tolist()}
 
     def at(self, actions: tuple[Action, ...]) -> Model:
         """Model with some measures built; its elements are numbered as :func:`gridplan.needs._actions.apply` numbers them."""
@@ -93,7 +105,8 @@ class Matrices:
         built = tuple(action for action in actions if action.kind not in kinds)
         if len(built) == len(actions):
             return self._base(built).model
-        model = None if self._meet(actions) else _exchanged(self._base(built), self._numbered(actions), self.choice, kinds)
+        wrong = moved and self._meet(actions)
+        model = None if wrong else _exchanged(self._base(built), self._numbered(actions), self.choice, kinds)
         return model or self._build(actions).model
 
     def _base(self, built: tuple[Action, ...]) -> _Base:
@@ -102,6 +115,9 @@ class Matrices:
         return self._bases[built]
 
     def _build(self, actions: tuple[Action, ...]) -> _Base:
+        if not actions and self.model is not None:
+            meters = self.model.meters._replace(angles=self.options.angles)
+            return _Base(self.net, replace(self.model, meters=meters), self.options)
         net = _actions.apply(self.net, actions, self.choice)
         return _Base(net, _model.build(net, self.profiles, self.options), self.options)
 
@@ -128,20 +144,21 @@ def _exchanged(base: _Base, actions: Numbered, choice: Choice, kinds: tuple[str,
     if base.model.grid.newton_only:
         return None
     changed = [(action, number) for action, number in actions if action.kind in kinds]
-    sections = [(action, number) for action, number in changed if action.kind == _actions.FEEDER]
-    pairs = tuple(base.nodes(action.start, action.end) for action, _ in sections)
+    pairs = tuple(base.nodes(action.start, action.end) for action, _ in changed if action.kind == _actions.FEEDER)
     if any(min(pair) < 0 or pair[0] == pair[1] for pair in pairs):
         return None
     base = base.widened(pairs)
     branches = _Branches(base)
-    done = branches.set_transformers([action for action, _ in changed], choice)
-    for action, number in changed:
+    if not branches.set_transformers([action for action, _ in changed], choice):
+        return None
+    for action, _ in changed:
         if action.kind == _actions.REPLACED:
             branches.replace_line(action, choice.by_name[action.measure])
-        elif action.kind in _NEW_LINE:
-            done = done and branches.add_line(action, number, choice.by_name[action.measure])
-    if not (done and all(branches.open_lines(action) for action, _ in sections)):
-        return None
+    for action, number in changed:
+        if action.kind == _actions.FEEDER and not branches.open_lines(action):
+            return None
+        if action.kind in _NEW_LINE and not branches.add_line(action, number, choice.by_name[action.measure]):
+            return None
     grid = base.model.grid
     exchanged = _model.refactored(grid, sparse.csr_matrix((branches.data, grid.y_col, grid.y_ptr), shape=(grid.start.size,) * 2))
     fed = [number for action, number in actions if action.kind == _actions.FEEDER and action.kind not in kinds]
@@ -160,28 +177,29 @@ class _Branches:
 
     def set_transformers(self, actions: list[Action], choice: Choice) -> bool:
         """Exchange the admittances and ratings of transformers; False where one has no positions to read them off."""
-        ratings = {action.element_id: action for action in actions if action.kind in _RATINGS}
+        ratings: dict[int, tuple[Action, ...]] = {}
+        for action in (action for action in actions if action.kind in _RATINGS):
+            ratings[action.element_id] = (*ratings.get(action.element_id, ()), action)
         taps = {action.element_id: action.setting for action in actions if action.kind == _actions.TAP}
-        table = self.base.net.trafo
         for number in {**ratings, **taps}:
-            row = table.loc[number]
-            if pd.isna(row[["tap_pos", "tap_min", "tap_max"]]).any():
+            values, present, change = self._transformer(number, ratings.get(number, ()), choice)
+            position = taps.get(number, present)
+            if position not in values:
                 return False
-            values, change = self._transformer(number, ratings.get(number), choice)
-            at = len(self.base.model.elements["line"]) + table.index.get_loc(number)
-            if int(taps.get(number, row["tap_pos"])) not in values:
-                return False
-            self._exchange(at, values[int(taps.get(number, row["tap_pos"]))])
-            self.scale[slice(*self.base.model.meters.row_ptr[at : at + 2])] *= change
+            row = len(self.base.model.elements["line"]) + self.base.model.elements["trafo"].get_loc(number)
+            self._exchange(row, values[position], change)
         return True
 
-    def _transformer(self, number: int, rating: Action | None, choice: Choice) -> tuple[dict[int, np.ndarray], float]:
-        """Admittances of a transformer by position, and how its loading changes by a current."""
-        base, key = self.base, (number, rating)
+    def _transformer(self, number: int, ratings: tuple[Action, ...], choice: Choice) -> tuple[dict, float, float]:
+        """Admittances of a transformer by position, the present one, and how its loading by a current changes."""
+        base, key = self.base, (number, ratings)
         if key not in base.taps:
-            net = base.net if rating is None else _actions.apply(base.net, (rating,), choice)
-            size = [row["sn_mva"] * row["parallel"] for row in (base.net.trafo.loc[number], net.trafo.loc[number])]
-            base.taps[key] = _model.tap_admittances(net, number, base.options), size[0] / size[1]
+            net = _actions.apply(base.net, ratings, choice) if ratings else base.net
+            before, after = base.net.trafo.loc[number], net.trafo.loc[number]
+            known = after[["tap_pos", "tap_min", "tap_max"]].notna().all()
+            values = _model.tap_admittances(net, number, base.options) if known else {}
+            change = before["sn_mva"] * before["parallel"] / (after["sn_mva"] * after["parallel"])
+            base.taps[key] = values, float(before["tap_pos"]), float(change)
         return base.taps[key]
 
     def replace_line(self, action: Action, data: dict[str, Any]) -> None:
@@ -193,14 +211,14 @@ class _Branches:
             ratings = [float(part["max_i_ka"]) * count for part, count in ((line, line["parallel"]), (data, action.setting))]
             leakage = float(line["g_us_per_km"]) if "g_us_per_km" in line else 0.0
             base.known[action] = _line_admittances(base.net, (line, action.setting), data, leakage), ratings[0] / ratings[1]
-        values, change = base.known[action]
-        self._exchange(row, values)
-        self.scale[slice(*base.model.meters.row_ptr[row : row + 2])] *= change
+        self._exchange(row, *base.known[action])
 
-    def _exchange(self, row: int, values: np.ndarray) -> None:
+    def _exchange(self, row: int, values: np.ndarray, change: float) -> None:
+        """Give an element other admittances, and a loading that differs by a factor from that of the network given."""
         meters = self.base.model.meters
         for m in range(meters.row_ptr[row], meters.row_ptr[row + 1]):
             self._set(m, values)
+            self.scale[m] = meters.scale_from[m] * change, meters.scale_to[m] * change
 
     def _set(self, m: int, values: np.ndarray) -> None:
         """Give a branch other admittances."""
@@ -235,17 +253,22 @@ class _Branches:
 
     def open_lines(self, action: Action) -> bool:
         """Open the lines that a new section takes the place of; False where a switch of theirs is open already."""
-        net, meters = self.base.net, self.base.model.meters
+        net, meters, row = self.base.net, self.base.model.meters, self.base.lines[action.element_id]
         for line in _actions.side_by_side(net, action.element_id):
             own = (net.switch["et"] == "l") & (net.switch["element"] == line)
             if not net.switch.loc[own, "closed"].all():
                 return False
-            row = self.base.model.elements["line"].get_loc(line)
-            side = int(self.base.lines[line]["to_bus"] == action.end)
-            for m in range(meters.row_ptr[row], meters.row_ptr[row + 1] if line not in self.opened else 0):
-                ff, ft, tf, tt = self.y[m]
-                self._set(m, np.array([ff - ft * tf / tt, 0, 0, 0] if side else [0, 0, 0, tt - tf * ft / ff]))
+            at, side = self.base.model.elements["line"].get_loc(line), int(self.base.lines[line]["to_bus"] == action.end)
+            for m in range(meters.row_ptr[at], meters.row_ptr[at + 1] if line not in self.opened else 0):
+                self._set(m, _open(self.y[m], side))
             self.opened.add(line)
+        end, other = self.base.nodes(action.end, int(row["to_bus"] if row["from_bus"] == action.end else row["from_bus"]))
+        for at, (number, first, second, values, scale) in enumerate(self.added):
+            if {first, second} == {end, other} and number not in self.opened:
+                opened = _open(values, int(second == end))
+                self.data[self.base.spots((first, second))] += opened - values
+                self.added[at] = number, first, second, opened, scale
+                self.opened.add(number)
         return True
 
     def model(self, grid: Any, fed: list[int]) -> Model:
@@ -270,6 +293,12 @@ class _Branches:
         )
         elements = known.elements | {"line": pd.Index([*lines, *names], dtype=known.elements["line"].dtype)}
         return replace(known, grid=grid, meters=wider, elements=elements, idle=np.insert(known.idle, at, [0.0] * count))
+
+
+def _open(values: np.ndarray, side: int) -> np.ndarray:
+    """Yff, Yft, Ytf, Ytt of a branch that is open at one side: 0 where it begins, 1 where it ends."""
+    ff, ft, tf, tt = values
+    return np.array([ff - ft * tf / tt, 0, 0, 0] if side else [0, 0, 0, tt - tf * ft / ff])
 
 
 def _line_admittances(

@@ -15,7 +15,9 @@ from gridplan.errors import NotConverged, ParameterError, Problem
 from gridplan.needs import _actions, _find, _judge, _measures, _search, _tree
 from gridplan.needs._actions import Action, Choice
 from gridplan.needs._judge import Year
+from gridplan.needs._matrix import Matrices
 from gridplan.powerflow import Limits, Options, Profiles
+from gridplan.powerflow._model import Model
 
 STEP_COLUMNS = [
     "step",
@@ -52,10 +54,19 @@ class Case(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """A network and its time series, where there is no :class:`gridplan.futures.Case`."""
+    """A network and its time series, where there is no :class:`gridplan.futures.Case`.
+
+    Parameters
+    ----------
+    net, profiles
+        Network and powers over time.
+    model
+        Their model, as :func:`gridplan.powerflow.run` builds it with the options of the search; built if not given.
+    """
 
     net: pandapowerNet
     profiles: Profiles
+    model: Model | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,9 @@ def _plan(cases: Mapping[int, Case], limits: Limits, choice: Choice, search: Sea
     parts, before = [], ()
     for number in sorted(cases):
         case = cases[number]
-        year = Year(_actions.apply(case.net, before, choice), case.profiles, limits, search.options, choice)
+        origin = Matrices(case.net, case.profiles, choice, replace(search.options, angles=True), getattr(case, "model", None))
+        net = _actions.apply(case.net, before, choice)
+        year = Year(net, case.profiles, limits, search.options, choice, before=before, origin=origin)
         cure = _search.cure(year, search)
         _refuse_unsolved(number, cure, year)
         parts.append(_report(number, year, cure))
