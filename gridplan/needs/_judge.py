@@ -212,6 +212,12 @@ class Year:
         """Shapes of the profiles, (shapes, steps)."""
         return _run._by_shape(self.profiles.shapes)
 
+    def begin(self, result: powerflow.PowerFlow) -> None:
+        """Take the power flows of all steps without any measures, which are known."""
+        self._verified[()] = self._judged(
+            replace(result, statistics=powerflow.statistics(result, self.limits), limits=self.limits)
+        )
+
     def _whole(self, actions: tuple[Action, ...]) -> pd.DataFrame:
         model, options = self.model(actions), replace(self.options, angles=False)
         model = replace(model, meters=model.meters._replace(angles=False))
@@ -223,7 +229,9 @@ class Year:
             converged.append(readings.method != _kernel.FAILED)
         tables = tally.tables(model.elements, self.profiles.step_h, limited=True)
         steps, none = pd.DataFrame({"converged": np.concatenate(converged)}), pd.DataFrame()
-        result = powerflow.PowerFlow(self.profiles.time, steps, none, none, statistics=tables, limits=self.limits)
+        return self._judged(powerflow.PowerFlow(self.profiles.time, steps, none, none, statistics=tables, limits=self.limits))
+
+    def _judged(self, result: powerflow.PowerFlow) -> pd.DataFrame:
         table = powerflow.violations(result)
         solved = table[~table["kind"].isin(["no solution", "no supply", "no rating"])]
         found = pd.Series(self.profiles.time.get_indexer(pd.DatetimeIndex(solved["worst_time"]))).value_counts().index

@@ -16,7 +16,7 @@ from gridplan.needs import _actions, _find, _judge, _measures, _search, _tree
 from gridplan.needs._actions import Action, Choice
 from gridplan.needs._judge import Year
 from gridplan.needs._matrix import Matrices
-from gridplan.powerflow import Limits, Options, Profiles
+from gridplan.powerflow import Limits, Options, PowerFlow, Profiles
 from gridplan.powerflow._model import Model
 
 STEP_COLUMNS = [
@@ -60,13 +60,13 @@ class Situation:
     ----------
     net, profiles
         Network and powers over time.
-    model
-        Their model, as :func:`gridplan.powerflow.run` builds it with the options of the search; built if not given.
+    known
+        Their model and power flows of all steps, solved with the options of the search, if they are known.
     """
 
     net: pandapowerNet
     profiles: Profiles
-    model: Model | None = field(default=None, repr=False)
+    known: tuple[Model, PowerFlow] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -200,9 +200,12 @@ def _plan(cases: Mapping[int, Case], limits: Limits, choice: Choice, search: Sea
     parts, before = [], ()
     for number in sorted(cases):
         case = cases[number]
-        origin = Matrices(case.net, case.profiles, choice, replace(search.options, angles=True), getattr(case, "model", None))
-        net = _actions.apply(case.net, before, choice)
+        model, result = getattr(case, "known", None) or (None, None)
+        origin = Matrices(case.net, case.profiles, choice, replace(search.options, angles=True), model)
+        net = _actions.apply(case.net, before, choice) if before else case.net
         year = Year(net, case.profiles, limits, search.options, choice, before=before, origin=origin)
+        if result is not None and not before:
+            year.begin(result)
         cure = _search.cure(year, search)
         _refuse_unsolved(number, cure, year)
         parts.append(_report(number, year, cure))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from gridplan.needs._judge import State, Year
 from gridplan.needs._tree import Hop
 
 Actions = tuple[Action, ...]
+Judge = Callable[[Year, Actions], bool]
 _CHEAP = 0.05  # kEUR; so that what costs nothing can be weighed too
 _GAIN = 1e-6
 _STILL = 0.5
@@ -236,11 +237,25 @@ def _regulated(state: State, path: list, kind: str) -> list:
 
 
 def _thin(year: Year, actions: Actions, pool: dict[tuple, list[Action]]) -> Actions:
-    """Take away what is not needed, make smaller what may be smaller, dearest first; then take away until all is needed."""
-    for action in sorted(actions, key=lambda a: -a.capex_keur):
-        actions = _smaller(year, actions, action, pool)
+    """Take away what is not needed, make smaller what may be smaller, dearest first; then take away until all is needed.
+
+    Judged by the critical steps; if the whole year then shows others, all of it again with them.
+    """
+    judge = _holds_when_critical
     while True:
-        needless = next((a for a in sorted(actions, key=lambda a: -a.capex_keur) if holds(year, _without(actions, a))), None)
+        known = len(year.critical)
+        thinner = _thinner(year, actions, pool, judge)
+        if holds(year, thinner):
+            return thinner
+        judge = judge if len(year.critical) > known else holds
+
+
+def _thinner(year: Year, actions: Actions, pool: dict[tuple, list[Action]], judge: Judge) -> Actions:
+    for action in sorted(actions, key=lambda a: -a.capex_keur):
+        actions = _smaller(actions, action, pool, lambda new: judge(year, new))
+    while True:
+        dearest = sorted(actions, key=lambda a: -a.capex_keur)
+        needless = next((a for a in dearest if judge(year, _without(actions, a))), None)
         if needless is None:
             return actions
         actions = _without(actions, needless)
@@ -250,21 +265,25 @@ def _without(actions: Actions, action: Action) -> Actions:
     return tuple(a for a in actions if a is not action)
 
 
-def _smaller(year: Year, actions: Actions, action: Action, pool: dict[tuple, list[Action]]) -> Actions:
-    """Do without a measure or with the cheapest smaller one at its place, if the year still holds."""
-    if holds(year, _without(actions, action)):
+def _smaller(actions: Actions, action: Action, pool: dict[tuple, list[Action]], enough: Callable[[Actions], bool]) -> Actions:
+    """Do without a measure or with the cheapest smaller one at its place, if that is enough."""
+    if enough(_without(actions, action)):
         return _without(actions, action)
     cheaper = [a for a in pool.get(action.slot, []) if a.capex_keur < action.capex_keur]
     for option in sorted(cheaper, key=lambda a: a.capex_keur):
         new = tuple(option if a is action else a for a in actions)
-        if holds(year, new):
+        if enough(new):
             return new
     return actions
 
 
+def _holds_when_critical(year: Year, actions: Actions) -> bool:
+    return year.state(actions).excess == 0
+
+
 def holds(year: Year, actions: Actions) -> bool:
     """Whether no step of the year is outside limits: first the critical steps, then all."""
-    return year.state(actions).excess == 0 and not _curable(year.verify(actions)) and _solved(year, actions)
+    return _holds_when_critical(year, actions) and not _curable(year.verify(actions)) and _solved(year, actions)
 
 
 def _solved(year: Year, actions: Actions) -> bool:
