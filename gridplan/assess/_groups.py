@@ -17,7 +17,8 @@ from gridplan.applications import restoration as restoring
 from gridplan.assess import _options, _outages, _restoration, _tasks
 from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
-from gridplan.powerflow import Profiles
+from gridplan.powerflow import PowerFlow, Profiles
+from gridplan.powerflow._model import Model
 from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
@@ -241,12 +242,17 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
         joints = list(itertools.dropwhile(lambda pair: _sound(pair[1]), ((year, found[year][option]) for year in years)))
         key = tuple(id(joint.case) for _, joint in joints)
         if key not in plans:
-            cases = {year: joint.case for year, joint in joints}
+            cases = {year: needs.Situation(joint.case.net, joint.case.profiles, _known(joint)) for year, joint in joints}
             limits = found[years[0]][option].case.limits
             plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=SEARCH) if cases else None
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
+
+
+def _known(joint: flexibility.Joint) -> tuple[Model, PowerFlow] | None:
+    """Model and power flows of an option; none where taps or banks move, which a plan of fixed ones cannot begin with."""
+    return None if joint.case.schedule else (joint.state.models.full, joint.state.result)
 
 
 def _sound(joint: flexibility.Joint) -> bool:

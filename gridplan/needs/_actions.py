@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -70,11 +70,18 @@ class Choice:
 
     measures: pd.DataFrame
     circuits: int
+    _records: dict[tuple, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def rows(self, *kinds: str, kv: float | None = None) -> pd.DataFrame:
         """Rows of some kinds, for a voltage level [kV]."""
         rows = self.measures[self.measures["kind"].isin(kinds)]
         return rows if kv is None else rows[np.isclose(rows["vn_kv"].astype(float), kv)]
+
+    def records(self, *kinds: str, kv: float) -> list[dict[str, Any]]:
+        """Return the same rows as a list, which is kept."""
+        if (kinds, kv) not in self._records:
+            self._records[kinds, kv] = self.rows(*kinds, kv=kv).to_dict("records")
+        return self._records[kinds, kv]
 
     @cached_property
     def by_name(self) -> dict[str, dict[str, Any]]:
@@ -133,7 +140,7 @@ def _replace(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
 
 
 def _feeder(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
-    former = _side_by_side(net, action.element_id)
+    former = side_by_side(net, action.element_id)
     _new_line(net, action, data, (action.start, action.end))
     for line in former:
         own = (net.switch["bus"] == action.end) & (net.switch["et"] == "l") & (net.switch["element"] == line)
@@ -143,7 +150,7 @@ def _feeder(net: pandapowerNet, action: Action, data: dict[str, Any]) -> None:
             pp.create_switch(net, action.end, line, "l", closed=False, name=f"opened for {action.kind}")
 
 
-def _side_by_side(net: pandapowerNet, line: int) -> list[int]:
+def side_by_side(net: pandapowerNet, line: int) -> list[int]:
     """Lines between the same two buses as a line, itself among them."""
     ends = np.sort(net.line[["from_bus", "to_bus"]].to_numpy(), axis=1)
     same = (ends == ends[net.line.index.get_loc(line)]).all(axis=1)
@@ -196,7 +203,7 @@ def line_actions(net: pandapowerNet, line: int, choice: Choice) -> Iterator[Acti
     row = net.line.loc[line]
     kv, km = float(net.bus.at[row["from_bus"], "vn_kv"]), float(row["length_km"])
     present = _conductor(row["std_type"], row["max_i_ka"], int(row["parallel"]))
-    for data in choice.rows("cable", "overhead line", kv=kv).to_dict("records"):
+    for data in choice.records("cable", "overhead line", kv=kv):
         for circuits in range(1, choice.circuits + 1):
             planned = _conductor(data["measure"], data["max_i_ka"], circuits)
             options = [(PARALLEL, data["new_keur_per_km"], True)]
@@ -246,7 +253,7 @@ def transformer_actions(net: pandapowerNet, trafo: int, choice: Choice) -> Itera
 def regulator_actions(net: pandapowerNet, hop: Hop, choice: Choice, *, boost: bool) -> Iterator[Action]:
     """Regulators at the upstream end of a line, at every position that raises (or lowers) the voltage."""
     kv = float(net.bus.at[hop.upper, "vn_kv"])
-    for data in choice.rows("regulator", kv=kv).to_dict("records"):
+    for data in choice.records("regulator", kv=kv):
         for step in range(1, int(data["tap_max"]) + 1):
             change = (step if boost else -step) * float(data["tap_step_percent"])
             given = {"start": hop.upper, "end": hop.lower, "present": "none", "planned": f"{data['measure']} at {change:+g} %"}
@@ -258,18 +265,18 @@ def regulator_actions(net: pandapowerNet, hop: Hop, choice: Choice, *, boost: bo
 def feeder_actions(net: pandapowerNet, path: list[Hop], bar: int, choice: Choice, places: pd.DataFrame) -> Iterator[Action]:
     """Yield new lines from a supply bus bar to buses on the way to a need, each of which is cut off from its former way."""
     kv = float(net.bus.at[bar, "vn_kv"])
-    bays, lines = choice.rows("feeder bay", kv=kv).head(1), choice.rows("cable", "overhead line", kv=kv)
-    lines = lines[lines["new_keur_per_km"].notna()]
+    bays = choice.records("feeder bay", kv=kv)[:1]
+    lines = [data for data in choice.records("cable", "overhead line", kv=kv) if pd.notna(data["new_keur_per_km"])]
     start = next((i for i, hop in enumerate(path) if hop.upper == bar), None)
-    if bays.empty or lines.empty or start is None:
+    if not bays or not lines or start is None:
         return
     own = [hop for hop in path[start:] if hop.element == "line"]
     targets = sorted({len(own) // 4, len(own) // 2, 3 * len(own) // 4, len(own) - 1} - {0}) if len(own) > 1 else []
     for hop in (own[i] for i in targets):
         along = sum(float(net.line.at[h.element_id, "length_km"]) for h in own[: own.index(hop) + 1])
-        km = min(along, float(bays["detour"].iloc[0]) * _straight_km(places, bar, hop.lower))
-        for data in lines.to_dict("records"):
-            cost = float(bays["capex_keur"].iloc[0]) + km * float(data["new_keur_per_km"])
+        km = min(along, float(bays[0]["detour"]) * _straight_km(places, bar, hop.lower))
+        for data in lines:
+            cost = float(bays[0]["capex_keur"]) + km * float(data["new_keur_per_km"])
             words = {"present": "none", "planned": f"{data['measure']} from bus {bar} to bus {hop.lower}"}
             given = {"length_km": km, "start": bar, "end": hop.lower, **words}
             yield Action(FEEDER, "line", hop.element_id, data["measure"], 1, cost, **given)

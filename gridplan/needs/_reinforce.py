@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
@@ -14,7 +15,9 @@ from gridplan.errors import NotConverged, ParameterError, Problem
 from gridplan.needs import _actions, _find, _judge, _measures, _search, _tree
 from gridplan.needs._actions import Action, Choice
 from gridplan.needs._judge import Year
-from gridplan.powerflow import Limits, Options, Profiles
+from gridplan.needs._matrix import Matrices
+from gridplan.powerflow import Limits, Options, PowerFlow, Profiles
+from gridplan.powerflow._model import Model
 
 STEP_COLUMNS = [
     "step",
@@ -51,10 +54,19 @@ class Case(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """A network and its time series, where there is no :class:`gridplan.futures.Case`."""
+    """A network and its time series, where there is no :class:`gridplan.futures.Case`.
+
+    Parameters
+    ----------
+    net, profiles
+        Network and powers over time.
+    known
+        Their model and power flows of all steps, solved with the options of the search, if they are known.
+    """
 
     net: pandapowerNet
     profiles: Profiles
+    known: tuple[Model, PowerFlow] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -188,7 +200,12 @@ def _plan(cases: Mapping[int, Case], limits: Limits, choice: Choice, search: Sea
     parts, before = [], ()
     for number in sorted(cases):
         case = cases[number]
-        year = Year(_actions.apply(case.net, before, choice), case.profiles, limits, search.options, choice)
+        model, result = getattr(case, "known", None) or (None, None)
+        origin = Matrices(case.net, case.profiles, choice, replace(search.options, angles=True), model)
+        net = _actions.apply(case.net, before, choice) if before else case.net
+        year = Year(net, case.profiles, limits, search.options, choice, before=before, origin=origin)
+        if result is not None and not before:
+            year.begin(result)
         cure = _search.cure(year, search)
         _refuse_unsolved(number, cure, year)
         parts.append(_report(number, year, cure))
@@ -225,8 +242,7 @@ def _report(number: int, year: Year, cure: _search.Cure) -> tuple[pd.DataFrame, 
 
 def _steps(number: int, year: Year, cure: _search.Cure) -> pd.DataFrame:
     """Measures in order, each with what it does after those before it."""
-    tree, area = _tree.build(year.net), network.areas(year.net).set_index("bus")["area"].to_dict()
-    rows = []
+    supply, rows = year.supplies.present, []
     for position, action in enumerate(cure.actions):
         before, after = (year.state(cure.actions[:count]) for count in (position, position + 1))
         data = year.choice.by_name[action.measure]
@@ -236,7 +252,7 @@ def _steps(number: int, year: Year, cure: _search.Cure) -> pd.DataFrame:
                 "element": action.element,
                 "element_id": action.element_id,
                 "name": network.display_name(year.net, action.element, action.element_id),
-                "area": _find.area_of(tree, area, action.element, action.element_id),
+                "area": _find.area_of(supply.tree, supply.areas, action.element, action.element_id),
                 "measure": action.kind,
                 "present": action.present,
                 "planned": action.planned,
@@ -261,7 +277,7 @@ def _reason(before: _judge.State, after: _judge.State) -> str:
     if not gains:
         return "a violation in the steps that later measures bring back"
     key = max(gains, key=gains.__getitem__)
-    return _judge.describe(before.net, key, found[key][1])
+    return before.describe(key, found[key][1])
 
 
 def _effect(before: _judge.State, after: _judge.State) -> str:
@@ -269,9 +285,9 @@ def _effect(before: _judge.State, after: _judge.State) -> str:
     return "; ".join(
         f"{name} {f(before)} to {f(after)}"
         for name, f in (
-            ("lowest voltage", lambda s: f"{pd.Series(s.size.ravel()).min():.4f}"),
-            ("highest voltage [pu]", lambda s: f"{pd.Series(s.size.ravel()).max():.4f}"),
-            ("highest loading [%]", lambda s: f"{s.loading.max().max():.1f}"),
+            ("lowest voltage", lambda s: f"{np.fmin.reduce(s.size.ravel(), initial=np.nan):.4f}"),
+            ("highest voltage [pu]", lambda s: f"{np.fmax.reduce(s.size.ravel(), initial=np.nan):.4f}"),
+            ("highest loading [%]", lambda s: f"{np.fmax.reduce(s.loading.ravel(), initial=np.nan):.1f}"),
             ("elements outside limits", lambda s: str(len(s.violations))),
         )
     )
@@ -279,6 +295,8 @@ def _effect(before: _judge.State, after: _judge.State) -> str:
 
 def _left(number: int, year: Year, cure: _search.Cure, net: pandapowerNet) -> pd.DataFrame:
     """Say what is not cured, and why."""
+    if cure.left.empty:
+        return pd.DataFrame(columns=LEFT_COLUMNS)
     tree, area = _tree.build(net), network.areas(net).set_index("bus")["area"].to_dict()
     rows = []
     for row in cure.left.itertuples():
@@ -298,7 +316,8 @@ def _why(row: Any, year: Year, cure: _search.Cure) -> str:
     largest = f" beyond {built[-1].kind} ({built[-1].planned})" if built else ""
     if row.element == "bus":
         return "no further measure of the table, on the way from the source to this bus, lowers the violations"
-    possible = year.line_actions(row.element_id) if row.element == "line" and row.element_id in year.net.line.index else built
+    own = row.element == "line" and row.element_id in year.net.line.index
+    possible = year.possible(_actions.line_actions, row.element_id) if own else built
     if not possible and not list(_transformers(row, year)):
         return f"the table of measures has nothing that fits this {'line' if row.element == 'line' else 'transformer'}"
     return f"nothing in the table of measures{largest} is large enough, or it makes something else worse"
@@ -307,7 +326,7 @@ def _why(row: Any, year: Year, cure: _search.Cure) -> str:
 def _transformers(row: Any, year: Year) -> list[Action]:
     if row.element != "trafo" or row.element_id not in year.net.trafo.index:
         return []
-    return list(_actions.transformer_actions(year.net, row.element_id, year.choice))
+    return year.possible(_actions.transformer_actions, row.element_id)
 
 
 def _joined(parts: tuple[pd.DataFrame, ...], columns: list[str]) -> pd.DataFrame:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from gridplan import network
-from gridplan.needs import _actions, _judge
+from gridplan.needs import _actions, _estimate
 from gridplan.needs._actions import Action
 from gridplan.needs._judge import State, Year
 from gridplan.needs._tree import Hop
 
 Actions = tuple[Action, ...]
+Judge = Callable[[Year, Actions], bool]
 _CHEAP = 0.05  # kEUR; so that what costs nothing can be weighed too
 _GAIN = 1e-6
 _STILL = 0.5
@@ -140,23 +142,26 @@ def _together(year: Year, actions: Actions, options: list[Action]) -> Actions:
 def _shortlist(year: Year, actions: Actions, length: int) -> list[Action]:
     """Candidates worth a power flow: those without an estimate, and the best by estimate, both per cost and as such."""
     state = year.state(actions)
-    built = {action.slot: action for action in actions}
-    slots = _pool(state, year)
-    rows = []
-    for action in (a for options in slots.values() for a in options if a not in actions):
-        there = built.get(action.slot)
-        extra = max(action.capex_keur - (there.capex_keur if there else 0.0), _CHEAP)
-        rows.append((action, extra, _judge.estimate(state, action, there, year)))
-    table = pd.DataFrame(rows, columns=["action", "extra", "gain"]).astype({"extra": float, "gain": float})
-    table["group"] = [
-        f"{a.kind}{'' if a.kind != _actions.PARALLEL else year.area_of_line.get(a.element_id)}" for a in table["action"]
-    ]
-    table["ratio"] = table["gain"] / table["extra"]
-    known = table[table["gain"] > 0].sort_values("ratio", ascending=False)
-    places = known.assign(slot=[action.slot for action in known["action"]]).drop_duplicates("slot")
-    each = places.groupby("group").head(max(length // 3, 1))  # otherwise tap positions, which cost little, fill the list
-    chosen = pd.concat([table[table["gain"].isna()], each, known.nlargest(max(length // 3, 1), "gain")])
-    return list(dict.fromkeys(chosen["action"]))
+    built, there = {action.slot: action for action in actions}, set(actions)
+    options = [a for listed in _pool(state, year).values() for a in listed if a not in there]
+    replaced = [built[a.slot].capex_keur if a.slot in built else 0.0 for a in options]
+    extra = np.maximum(np.array([a.capex_keur for a in options]) - replaced, _CHEAP)
+    gain = _estimate.estimates(state, options, built, year)
+    best = [int(at) for at in np.argsort(-gain / extra, kind="stable") if gain[at] > 0]
+    places, groups, each = set(), Counter(), []
+    for at in best:
+        group = f"{options[at].kind}{_feeder(year, options[at])}"
+        if options[at].slot not in places:
+            places.add(options[at].slot)
+            groups[group] += 1
+            each += [at] if groups[group] <= max(length // 3, 1) else []  # otherwise taps, which cost little, fill the list
+    largest = sorted(best, key=lambda at: -gain[at])[: max(length // 3, 1)]
+    chosen = [*np.flatnonzero(np.isnan(gain)).tolist(), *each, *largest]
+    return [options[at] for at in dict.fromkeys(chosen)]
+
+
+def _feeder(year: Year, action: Action) -> str | None:
+    return year.area_of_line.get(action.element_id) if action.kind == _actions.PARALLEL else ""
 
 
 def _pool(state: State, year: Year) -> dict[tuple, list[Action]]:
@@ -173,7 +178,7 @@ def _candidates(state: State, year: Year) -> Iterator[Action]:
     lines, trafos = set(), set()
     for element, number, _ in found:
         if element == "bus":
-            hops = state.tree.path(number)
+            hops = state.supply.tree.path(number)
             lines |= {hop.element_id for hop in hops if hop.element == "line"}
             trafos |= {hop.element_id for hop in hops if hop.element == "trafo"}
         elif element == "line":
@@ -181,29 +186,26 @@ def _candidates(state: State, year: Year) -> Iterator[Action]:
     overloaded = {number for element, number, _ in found if element == "trafo"}
     present = set(year.net.trafo.index)  # what this year's measures added is no place for another one
     for line in sorted(lines & set(year.net.line.index)):
-        yield from year.line_actions(line)
+        yield from year.possible(_actions.line_actions, line)
     for trafo in sorted(trafos & present):
-        yield from _actions.tap_actions(year.net, trafo, year.choice)
+        yield from year.possible(_actions.tap_actions, trafo)
     for trafo in sorted(overloaded & present):
-        yield from _actions.transformer_actions(year.net, trafo, year.choice)
+        yield from year.possible(_actions.transformer_actions, trafo)
     yield from _rerouted(state, year, found)
 
 
 def _rerouted(state: State, year: Year, found: dict[tuple[str, int, str], tuple[float, float]]) -> Iterator[Action]:
     """Regulators and new feeder sections on the way to the worst violation of each feeder."""
-    heads = network.feeder_heads(state.net)
-    bars = dict(zip(heads["area"], heads["bus"], strict=True))
-    areas = network.areas(state.net).set_index("bus")["area"]
-    worst: dict[tuple[str, str], tuple[float, int]] = {}
+    supply, worst = state.supply, {}
     for (element, number, kind), (excess, _) in found.items():
         bus = number if element == "bus" else _lower(state, element, number)
-        if bus in areas.index:
-            key = (areas[bus], kind)
+        if bus in supply.areas:
+            key = (supply.areas[bus], kind)
             worst[key] = max(worst.get(key, (0.0, -1)), (excess, bus))
+    added = supply.lines.keys() - year.supplies.present.lines.keys()
     for (area, kind), (_, bus) in sorted(worst.items()):
-        added = set(state.net.line.index) - set(year.net.line.index)
-        path = [hop for hop in state.tree.path(bus) if hop.element != "line" or hop.element_id not in added]
-        yield from _actions.feeder_actions(state.net, path, int(bars[area]), year.choice, year.places)
+        path = [hop for hop in supply.tree.path(bus) if hop.element != "line" or hop.element_id not in added]
+        yield from _actions.feeder_actions(supply.net, path, supply.bars[area], year.choice, year.places)
         if kind != "overload":
             for hop in _regulated(state, path, kind):
                 yield from _actions.regulator_actions(year.net, _as_it_was(hop, year), year.choice, boost=kind == "undervoltage")
@@ -219,26 +221,41 @@ def _as_it_was(hop: Hop, year: Year) -> Hop:
 
 def _lower(state: State, element: str, number: int) -> int:
     """Bus behind an overloaded element."""
-    behind = [hop.lower for hop in state.tree.above.values() if (hop.element, hop.element_id) == (element, number)]
+    behind = [hop.lower for hop in state.supply.tree.above.values() if (hop.element, hop.element_id) == (element, number)]
     return behind[0] if behind else -1
 
 
 def _regulated(state: State, path: list, kind: str) -> list:
     """Lines at whose upstream end a regulator may stand: the head, the first bus that is outside, and one half-way between."""
-    lines = [hop for hop in path if hop.element == "line" and (hop.element, hop.element_id) in state.tree.single]
+    single = state.supply.tree.single - {("line", a.element_id) for a in state.actions if a.kind == _actions.PARALLEL}
+    lines = [hop for hop in path if hop.element == "line" and (hop.element, hop.element_id) in single]
     excess = (state.low if kind == "undervoltage" else state.high).sum(axis=0)
-    outside = [i for i, hop in enumerate(lines) if excess[state.voltage.columns.get_loc(hop.lower)] > 0]
+    outside = [i for i, hop in enumerate(lines) if excess[state.position[hop.lower]] > 0]
     if not outside:
         return []
     return [lines[i] for i in sorted({0, outside[0] // 2, outside[0]})]
 
 
 def _thin(year: Year, actions: Actions, pool: dict[tuple, list[Action]]) -> Actions:
-    """Take away what is not needed, make smaller what may be smaller, dearest first; then take away until all is needed."""
-    for action in sorted(actions, key=lambda a: -a.capex_keur):
-        actions = _smaller(year, actions, action, pool)
+    """Take away what is not needed, make smaller what may be smaller, dearest first; then take away until all is needed.
+
+    Judged by the critical steps; if the whole year then shows others, all of it again with them.
+    """
+    judge = _holds_when_critical
     while True:
-        needless = next((a for a in sorted(actions, key=lambda a: -a.capex_keur) if holds(year, _without(actions, a))), None)
+        known = len(year.critical)
+        thinner = _thinner(year, actions, pool, judge)
+        if holds(year, thinner):
+            return thinner
+        judge = judge if len(year.critical) > known else holds
+
+
+def _thinner(year: Year, actions: Actions, pool: dict[tuple, list[Action]], judge: Judge) -> Actions:
+    for action in sorted(actions, key=lambda a: -a.capex_keur):
+        actions = _smaller(actions, action, pool, lambda new: judge(year, new))
+    while True:
+        dearest = sorted(actions, key=lambda a: -a.capex_keur)
+        needless = next((a for a in dearest if judge(year, _without(actions, a))), None)
         if needless is None:
             return actions
         actions = _without(actions, needless)
@@ -248,21 +265,25 @@ def _without(actions: Actions, action: Action) -> Actions:
     return tuple(a for a in actions if a is not action)
 
 
-def _smaller(year: Year, actions: Actions, action: Action, pool: dict[tuple, list[Action]]) -> Actions:
-    """Do without a measure or with the cheapest smaller one at its place, if the year still holds."""
-    if holds(year, _without(actions, action)):
+def _smaller(actions: Actions, action: Action, pool: dict[tuple, list[Action]], enough: Callable[[Actions], bool]) -> Actions:
+    """Do without a measure or with the cheapest smaller one at its place, if that is enough."""
+    if enough(_without(actions, action)):
         return _without(actions, action)
     cheaper = [a for a in pool.get(action.slot, []) if a.capex_keur < action.capex_keur]
     for option in sorted(cheaper, key=lambda a: a.capex_keur):
         new = tuple(option if a is action else a for a in actions)
-        if holds(year, new):
+        if enough(new):
             return new
     return actions
 
 
+def _holds_when_critical(year: Year, actions: Actions) -> bool:
+    return year.state(actions).excess == 0
+
+
 def holds(year: Year, actions: Actions) -> bool:
     """Whether no step of the year is outside limits: first the critical steps, then all."""
-    return year.state(actions).excess == 0 and not _curable(year.verify(actions)) and _solved(year, actions)
+    return _holds_when_critical(year, actions) and not _curable(year.verify(actions)) and _solved(year, actions)
 
 
 def _solved(year: Year, actions: Actions) -> bool:
@@ -281,7 +302,7 @@ def _proof(year: Year, actions: Actions, action: Action) -> str | None:
     if not found:
         return None
     key = max(found, key=lambda k: found[k][0])
-    return _judge.describe(state.net, key, found[key][1])
+    return state.describe(key, found[key][1])
 
 
 def _exact(year: Year, pool: dict[tuple, list[Action]], actions: Actions, budget: int) -> tuple[Actions, bool]:

@@ -483,3 +483,16 @@ def refactored(grid: Grid, matrix: sparse.csr_matrix) -> Grid | None:
         triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
     values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
     return grid._replace(**triangles, **values)
+
+
+def widened(grid: Grid, pairs: Iterable[tuple[int, int]]) -> Grid:
+    """Grid with places in its matrix, zeros so far, for branches between some more rows."""
+    size = grid.start.size
+    own, new = np.repeat(np.arange(size), np.diff(grid.y_ptr)), np.array(list(pairs))
+    rows, columns = np.r_[own, new[:, 0], new[:, 1]], np.r_[grid.y_col, new[:, 1], new[:, 0]]
+    order = np.lexsort((columns, rows))
+    pointers = np.r_[0, np.cumsum(np.bincount(rows, minlength=size))]
+    values = np.r_[grid.y, np.zeros(2 * len(new))][order]
+    matrix = sparse.csr_matrix((np.ones(len(order)), columns[order], pointers), shape=(size, size))
+    pattern = dict(zip(("f_ptr", "f_col", "f_diag"), _fill(matrix[: grid.unknown, : grid.unknown]), strict=True))
+    return grid._replace(y_ptr=pointers.astype(np.int64), y_col=columns[order].astype(np.int64), y=values, **pattern)

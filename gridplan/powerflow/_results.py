@@ -102,6 +102,8 @@ def _no_solution(result: PowerFlow) -> pd.DataFrame:
 
 
 def _violation(result: PowerFlow, element: str, kind: str, table: pd.DataFrame, columns: tuple[str, str]) -> pd.DataFrame:
+    if table.empty:
+        return pd.DataFrame(columns=_VIOLATION_COLUMNS)
     hours, worst = columns
     at = table[f"{worst}_step"].to_numpy()
     time = pd.Series(result.time[np.maximum(at, 0)]).where(at >= 0)
