@@ -274,7 +274,7 @@ def replay(table: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "E
     figure.update_traces(hovertemplate="%{y}: %{x:,.1f}<extra>%{data.name}</extra>")
     figure.update_layout(barmode="group", bargap=0.35, height=190 + 56 * max(len(own), 1))
     figure.update_layout(legend={**LEGEND, "traceorder": "reversed"})
-    figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", separatethousands=True, showgrid=True, zeroline=True)
+    figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", tickformat=",~r", showgrid=True, zeroline=True)
     alt = "; ".join(f"{r.stream}: {r.predicted_keur:.1f} counted, {r.replayed_keur:.1f} simulated" for r in own.itertuples())
     caption = f"Deferred reinforcement, and what only changes hands, left out. {replay_words(table).markdown}"
     return Figure(figure, "replay-benefits-by-stream", _replay_title(own, currency), caption, alt or "No benefit.", own)
