@@ -4,10 +4,10 @@
   const PRINT_HEIGHT = 325; // at most, 86 mm: two figures, their words and a heading on a sheet
   const PRINT_HEIGHT_MAP = 350;
   const PRINT_HEIGHT_ROWS = 760; // of a figure with a row for each name, or with panels below each other: a sheet of its own
-  const PRINT_LEAST = 0.8; // of its height a figure keeps where the next one then fits on the same sheet
+  const PRINT_LEAST = 0.75; // of its height a figure keeps where the next one then fits on the same sheet
   const PRINT_MOST = 1.3; // and has at most where the rest of the sheet would stay empty
-  const PRINT_SPARE = 48; // px that stay empty all the same
-  const SHEET = 960; // px between the margins of an A4 sheet, less what browsers round
+  const PRINT_SPARE = 60; // px that stay empty all the same
+  const SHEET = 972; // px between the margins of an A4 sheet, less what browsers round
   const LONG_NAME = 24; // characters of a name beside an axis that leave no room for the drawing on a phone
   const LONG_NAME_WIDTH = 640;
   const YEAR_ROOM = 32; // px that the tick of a year takes
