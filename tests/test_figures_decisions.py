@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gridplan import robustness, scoring
+from gridplan.figures import plans
 from gridplan.figures import robustness as sure
 from gridplan.figures import scoring as scored
 from gridplan.figures.outputs import PLOTLY, Table
@@ -101,6 +102,59 @@ def test_both_routes_and_the_screening_are_shown(data):
     table = scored.screening_table(scoring.screen(screening))
     assert table.title == "1 of 2 projects pass the test of their class of spend; 1 cannot be tested yet"
     assert "not tested" in shown(table)
+
+
+def test_each_class_of_spend_is_drawn_beside_its_own_test():
+    screening = pd.DataFrame(
+        {
+            "project": ["a", "b", "c"],
+            "class_of_spend": ["comply", "benefit", "benefit"],
+            "need": ["law", "", ""],
+            "meets_need": True,
+            "cost_keur": [5.0, 10.0, 30.0],
+            "benefit_keur": [1.0, 20.0, 7.0],
+        }
+    )
+    figure = scored.screening(scoring.screen(screening), classes={"comply": "the <law>"})
+    assert "the &lt;law&gt;<br>1 by least cost" in json.loads(figure.figure.to_json())["data"][0]["y"]
+    sums = figure.table.set_index("class_of_spend")
+    assert tuple(sums.loc["benefit", ["projects", "cost_keur", "benefit_keur"]]) == (2, 40.0, 27.0)
+    assert figure.title.startswith("1 of 3 projects pass the test") and shown(figure)
+
+
+def replayed(**more) -> pd.DataFrame:
+    rows = {
+        "stream": ["losses", "losses", "peak"],
+        "scenario": "s",
+        "year": [2030, 2040, 2040],
+        "reason": "groups act on each other",
+    }
+    return pd.DataFrame(
+        rows | {"predicted_keur": [1.0, 12.0, 0.0], "replayed_keur": [1.0, 10.0, 0.0], "error_percent": [0, 20, np.nan]} | more
+    )
+
+
+def test_benefits_counted_and_simulated_stand_side_by_side_with_the_reason():
+    figure = plans.replay(replayed(), labels={"losses": "Losses"})
+    assert figure.title == "The roadmap counts 12 kEUR of benefits in 2040; its simulation shows 10"
+    assert "groups act on each other" in figure.caption and shown(figure)
+    assert figure.table["stream"].tolist() == ["losses"]  # what is nought in both is left out
+    assert plans.replay(replayed().iloc[:0], labels={}).title == "Nothing that a replay could show is in service"
+
+
+def test_what_binds_says_its_unit():
+    table = pd.DataFrame(
+        {
+            "kind": ["target", "capex"],
+            "fund": ["saidi_min", "grid"],
+            "year": 2030,
+            "used": 9.0,
+            "allowed": 9.0,
+            "per_unit": [2.0, 1.0],
+        }
+    )
+    units = plans.binding(table, labels={"saidi_min": "SAIDI"}, units={"saidi_min": "min/yr"}, currency="GBP").frame
+    assert units[["fund", "unit"]].to_numpy().tolist() == [["SAIDI", "min/yr"], ["grid", "kGBP"]]
 
 
 def test_the_tables_of_scoring_have_labels(data):

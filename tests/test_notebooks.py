@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import nbformat
 import pandapower as pp
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from gridplan import assess, errors, report
 
@@ -226,6 +228,37 @@ def test_a_roadmap_without_money_says_what_would_have_to_give(with_metrics, tmp_
     assert "No roadmap keeps every rule" in page
     assert "raise the budget" in page
     assert found["roadmap-gantt"].empty
+
+
+@pytest.fixture(scope="module")
+def nothing_asked(with_metrics, tmp_path_factory) -> Path:
+    """The same study with nothing mandatory and no target."""
+    folder = tmp_path_factory.mktemp("nothing-asked") / "oberrhein"
+    shutil.copytree(with_metrics, folder, ignore=shutil.ignore_patterns("targets.csv"))
+    projects = pd.read_csv(folder / "projects.csv").assign(mandatory=False)
+    projects.to_csv(folder / "projects.csv", index=False)
+    sources = pd.read_csv(folder / "sources.csv")
+    sources[sources["file"] != "targets.csv"].to_csv(folder / "sources.csv", index=False)
+    return folder
+
+
+def test_a_roadmap_in_which_nothing_can_be_afforded_says_so(nothing_asked, tmp_path):
+    run, found = roadmap_of(nothing_asked, tmp_path, budget_percent=0.0)
+    page = run.page.read_text("utf-8")
+    assert "No project is chosen: by this objective and these limits, leaving everything as it is comes out best." in page
+    assert found["roadmap-gantt"].empty
+    assert len(found["roadmap-left-out"]) == 39
+    assert not found["roadmap-left-out"]["reason"].str.contains(r"\b(?:flisr|voltvar|ot_dmz)\b").any()
+    assert len(found["screening"]) == 39  # each project is tested, chosen or not
+
+
+def test_a_plan_in_which_nothing_can_be_afforded_still_reads_right(nothing_asked, tmp_path):
+    given = {"every": 96, "time_limit_s": 5.0, "budget_percent": 0.0}
+    run = report.render(ROOT / "notebooks" / "90-modernisation-plan.ipynb", study=nothing_asked, parameters=given, out=tmp_path)
+    page = run.page.read_text("utf-8")
+    assert "No project is chosen: by this objective" in page
+    text = BeautifulSoup(page, "html.parser").find("main").get_text(" ")
+    assert not re.search(r"\b(?:nan|None|inf)\b(?!\.)", text)  # an empty table says "None."
 
 
 @pytest.fixture(scope="module")

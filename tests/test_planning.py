@@ -227,6 +227,12 @@ def test_a_replay_of_what_adds_up_agrees_and_says_so(case, found):
     assert money["error_percent"].abs().max() < 1e-6
 
 
+def test_without_a_replay_there_is_nothing_to_compare(case, found):
+    nothing = simulated(case, found).iloc[:0]
+    assert planning.replayed(case, found, nothing).empty
+    assert planning.replayed_benefits(case, found, nothing, PRICES, items=ITEMS).empty
+
+
 def test_a_replay_that_differs_says_why(case, found):
     table = planning.replayed(case, found, simulated(case, found, off=0.9)).set_index(["kpi", "scenario"])
     losses = table.loc["losses_mwh", "high"]

@@ -207,7 +207,9 @@ def test_alternatives_hold_the_conventional_plan_and_what_options_spare(given):
     assert (other["alternative"], other["reinforcement_keur"]) == ("storage", 80.0)
     assert table.query("kind == 'roadmap'")["npv_keur"].item() == pytest.approx(made.found.value)
     words = figures.economics.considered(table, labels={"storage": "Storage"})
-    assert words.title == "Non-wires options spare at most 120 of the 200 thousand that conventional measures cost"
+    assert (
+        words.title == "Non-wires options spare at most 120\u2009000 EUR of the 200\u2009000 EUR that conventional measures cost"
+    )
     assert list(words.frame["alternative"])[1] == "Storage"
 
 

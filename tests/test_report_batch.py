@@ -402,17 +402,54 @@ def test_no_scheduler_is_told(place, tmp_path, monkeypatch):
         batch.run(batch.read_runs(written(place, RUN), out=tmp_path), batch.Options(scheduler="tcp://127.0.0.1:9"))
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # distributed leaves a socket to the garbage collector
-def test_runs_on_a_cluster_end_as_in_processes(place, tmp_path):
-    from distributed import LocalCluster
+CLUSTERED = """
+[[run]]
+notebook = "batch-run"
+study = "data/study"
+[run.parameters]
+how = ["fine", "tried again"]
+[[run]]
+notebook = "batch-run"
+study = "data/study"
+retries = 0
+[run.parameters]
+how = "tried once"
+"""
 
-    text = '[[run]]\nnotebook = "batch-run"\nstudy = "data/study"\n[run.parameters]\nhow = "fine"\n'
-    seen = []
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50) as cluster:
-        options = batch.Options(scheduler=cluster.scheduler_address, on_event=lambda kind, *_: seen.append(kind))
-        summary = batch.run(batch.read_runs(written(place, text), out=tmp_path), options)
-    assert [(r.outcome, r.attempts) for r in summary.results] == [("complete", 1)]
-    assert {"start", "cell", "end"} <= set(seen)
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # distributed leaves a socket to the garbage collector
+def test_a_worker_of_a_cluster_that_is_killed_takes_only_its_own_run_with_it(place, tmp_path):
+    import dask
+    from distributed import Client, LocalCluster
+
+    at, killed, seen = {}, set(), set()
+
+    def kill_once(kind, job, content):
+        seen.add(kind)
+        if kind == "start":
+            at[job.name] = content
+        if kind == "cell" and "tried" in job.name and job.name not in killed:
+            killed.add(job.name)
+            (process,) = client.run(os.getpid, workers=[at[job.name]]).values()
+            os.kill(process, signal.SIGKILL)
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # by default Dask itself tries three times
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=60) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        options = batch.Options(scheduler=cluster.scheduler_address, on_event=kill_once)
+        summary = batch.run(batch.read_runs(written(place, CLUSTERED, "clustered.toml"), out=tmp_path), options)
+    assert {r.job.name.rpartition("how-")[2]: (r.outcome, r.fault, r.attempts) for r in summary.results} == {
+        "batch-run-study": ("complete", "", 1),
+        "tried-again": ("complete", "", 2),
+        "tried-once": ("failed", "lost", 1),
+    }
+    assert {"start", "cell", "end", "retry"} <= seen
+    assert summary.exit_code == batch.FAILED
+    assert "the process of the run was lost" in (tmp_path / "index.html").read_text("utf-8")
+    assert "KilledWorker" in json.loads((tmp_path / "batch.json").read_text("utf-8"))["runs"][2]["message"]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 # --- history ----------------------------------------------------------------------------------------------------------------

@@ -203,6 +203,7 @@ def binding(
     labels: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     currency: str = "EUR",
+    quantity: str = "objective",
     rows: int = 12,
 ) -> Table:
     """Return what binds, and what one more unit would bring, as a table.
@@ -215,6 +216,8 @@ def binding(
         Names and units of KPIs and funds.
     currency
         Currency of the budgets.
+    quantity
+        What the roadmap makes the most of, with its unit.
     rows
         Rows to show.
     """
@@ -224,7 +227,7 @@ def binding(
     shown = shown.assign(unit=unit, fund=[_label(name, labels) for name in shown["fund"]])
     columns = ["kind", "fund", "year", "used", "allowed", "unit", "per_unit"]
     title = f"{len(shown)} limits and targets bind" if len(shown) else "No limit and no target binds"
-    caption = "What one more unit would bring to the objective is that of the relaxed problem: an estimate."
+    caption = f"What one more unit would bring to the {quantity[:1].lower() + quantity[1:]} is that of the relaxed problem: an estimate."
     return Table(shown[columns], "binding", title, caption, {"used": 1, "allowed": 1, "per_unit": 2}, rows)
 
 
@@ -274,7 +277,7 @@ def replay(table: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "E
     figure.update_traces(hovertemplate="%{y}: %{x:,.1f}<extra>%{data.name}</extra>")
     figure.update_layout(barmode="group", bargap=0.35, height=190 + 56 * max(len(own), 1))
     figure.update_layout(legend={**LEGEND, "traceorder": "reversed"})
-    figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", separatethousands=True, showgrid=True, zeroline=True)
+    figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", tickformat=",~r", showgrid=True, zeroline=True)
     alt = "; ".join(f"{r.stream}: {r.predicted_keur:.1f} counted, {r.replayed_keur:.1f} simulated" for r in own.itertuples())
     caption = f"Deferred reinforcement, and what only changes hands, left out. {replay_words(table).markdown}"
     return Figure(figure, "replay-benefits-by-stream", _replay_title(own, currency), caption, alt or "No benefit.", own)

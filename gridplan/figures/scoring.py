@@ -249,16 +249,16 @@ def screening(screened: pd.DataFrame, *, classes: dict[str, str] | None = None, 
         projects=("project", "size"), cost_keur=("cost_keur", "sum"), benefit_keur=("benefit_keur", "sum")
     )[::-1]
     names = [
-        f"{theme.text(name)} ({n})<br>by {SCREENS.get(test, test)}"
+        f"{theme.text(name)}<br>{n} by {SCREENS.get(test, test)}"
         for name, test, n in zip(_plain(sums["class_of_spend"], classes), sums["test"], sums["projects"], strict=True)
     ]
     bars = [("simulated benefits", "benefit_keur", theme.ACCENT), ("cost", "cost_keur", theme.MUTED)]
     figure = go.Figure([_money_bar(sums[column], names, name, colour) for name, column, colour in bars])
     figure.update_layout(barmode="group", bargap=0.35, height=170 + 90 * max(len(sums), 1))
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "reversed"})
-    figure.update_xaxes(title_text=f"Present value [k{currency}]", separatethousands=True, showgrid=True, rangemode="tozero")
+    figure.update_xaxes(title_text=f"Present value [k{currency}]", tickformat=",.0f", showgrid=True, rangemode="tozero")
     caption = (
-        "All projects of the study by class of spend (how many), and the test that the class asks for: least cost where the need "
+        "All projects of the study by class of spend, and the test that the class asks for: least cost where the need "
         "is given, benefits over costs where the spend is a choice. A project's benefit is its share of what combinations bring."
     )
     alt = "; ".join(f"{r.class_of_spend}: cost {r.cost_keur:.0f}, benefits {r.benefit_keur:.0f}" for r in sums.itertuples())

@@ -124,6 +124,8 @@ def replayed_benefits(
         `stream`, `scenario`, `year`, `predicted_keur`, `replayed_keur` [kEUR/yr], `error_percent` [%], `reason`. The deferred
         reinforcement is not replayed and left out of both; transfers add up to nought and are left out.
     """
+    if simulated.empty:
+        return pd.DataFrame(columns=["stream", "scenario", "year", "predicted_keur", "replayed_keur", "error_percent", "reason"])
     deferred = valuation.capital(given.assumptions)
     worth = valuation.benefits(simulated, prices, money=given.money, deferred=deferred, items=items)
     years = set(simulated["year"])

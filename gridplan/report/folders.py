@@ -37,7 +37,9 @@ def is_gone(owned_by: Mapping[str, Any]) -> bool | None:
     """Whether the process of an owner record has ended; None where that cannot be told from here."""
     try:
         if owned_by["host"] == platform.node():
-            return abs(psutil.Process(owned_by["pid"]).create_time() - owned_by["born"]) > 2.0
+            process = psutil.Process(owned_by["pid"])
+            dead = process.status() == psutil.STATUS_ZOMBIE  # killed, and its parent has not noticed yet
+            return dead or abs(process.create_time() - owned_by["born"]) > 2.0
     except psutil.NoSuchProcess:
         return True
     except (KeyError, TypeError, psutil.AccessDenied):  # no record that could be relied on
@@ -49,7 +51,8 @@ def remove_stale(parent: Path) -> list[Path]:
     """Remove what killed runs left behind in the folder of a notebook; return what was removed."""
     gone = [part for part in parent.glob("*.part") if part.is_dir() and not part.is_symlink() and is_stale(part)]
     for part in gone:
-        shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(OSError):  # under another name, what its kernel may still write comes nowhere
+            remove(part)
     return gone
 
 

@@ -78,21 +78,22 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    driver = Driver(keep=True)
+    threading.Thread(target=_listen, args=(jobs, driver), daemon=True).start()
 
     def send(**event: Any) -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
-    with Driver(keep=True) as driver:
-        while True:
-            job = json.loads(jobs.get())
-            send(end=make(job, lambda done, of: send(cell=done, of=of), driver=driver))
+    while True:
+        job = json.loads(jobs.get())
+        send(end=make(job, lambda done, of: send(cell=done, of=of), driver=driver))
 
 
-def _listen(jobs: queue.Queue[str]) -> None:
+def _listen(jobs: queue.Queue[str], driver: Driver) -> None:
     for line in sys.stdin:
         jobs.put(line)
+    driver.close()
     own = psutil.Process().children(recursive=True)
     for child in own:  # the notebook's process ends its kernel itself, but not if it hangs
         try:

@@ -4,10 +4,11 @@
   const PRINT_HEIGHT = 325; // at most, 86 mm: two figures, their words and a heading on a sheet
   const PRINT_HEIGHT_MAP = 350;
   const PRINT_HEIGHT_ROWS = 760; // of a figure with a row for each name, or with panels below each other: a sheet of its own
-  const PRINT_LEAST = 0.8; // of its height a figure keeps where the next one then fits on the same sheet
+  const PRINT_LEAST = 0.75; // of its height a figure keeps where the next one then fits on the same sheet
   const PRINT_MOST = 1.3; // and has at most where the rest of the sheet would stay empty
-  const PRINT_SPARE = 48; // px that stay empty all the same
-  const SHEET = 960; // px between the margins of an A4 sheet, less what browsers round
+  const PRINT_ROW = 17; // px that a row with a name beside it keeps
+  const PRINT_SPARE = 60; // px that stay empty all the same
+  const SHEET = 972; // px between the margins of an A4 sheet, less what browsers round
   const LONG_NAME = 24; // characters of a name beside an axis that leave no room for the drawing on a phone
   const LONG_NAME_WIDTH = 640;
   const YEAR_ROOM = 32; // px that the tick of a year takes
@@ -233,10 +234,16 @@
   const sum = (values) => values.reduce((total, value) => total + value, 0);
 
   // How much figures can give or take together, and each its part of that.
-  const rooms = (figures, share) => figures.map((figure) => Math.abs(figure.planned * share - figure.height));
+  const rooms = (figures, bound) => figures.map((figure) => Math.abs(figure[bound] - figure.height));
 
-  function spread(figures, change, share) {
-    const each = rooms(figures, share), whole = sum(each), part = Math.min(Math.abs(change) / whole, 1) * Math.sign(change);
+  function bounds(plot) {
+    const planned = plot.offsetHeight, rows = rowNames(plot.data, plot.layout).length;
+    const spare = Math.max(0, plot._fullLayout._size.h - PRINT_ROW * rows); // names beside each other would overlap below that
+    return { plot, planned, height: planned, least: Math.max(planned * PRINT_LEAST, planned - spare), most: planned * PRINT_MOST };
+  }
+
+  function spread(figures, change, bound) {
+    const each = rooms(figures, bound), whole = sum(each), part = Math.min(Math.abs(change) / whole, 1) * Math.sign(change);
     if (whole > 0) figures.forEach((figure, n) => { figure.height += part * each[n]; });
     return whole > 0 ? part * whole : 0;
   }
@@ -246,17 +253,17 @@
     const figures = [];
     let start = null, moved = 0, end = 0, sheet = [];
     blocks().forEach((block) => {
-      const own = block.plot ? [{ plot: block.plot, planned: block.plot.offsetHeight, height: block.plot.offsetHeight }] : [];
+      const own = block.plot ? [bounds(block.plot)] : [];
       figures.push(...own);
       start = start === null ? block.top : start;
       const over = block.bottom + moved - start - SHEET, here = [...sheet, ...own];
       if (over <= 0) {
         sheet = here;
-      } else if (block.gives && over <= sum(rooms(here, PRINT_LEAST))) {
-        moved += spread(here, -over, PRINT_LEAST);
+      } else if (block.gives && over <= sum(rooms(here, "least"))) {
+        moved += spread(here, -over, "least");
         sheet = here;
       } else {
-        spread(sheet, Math.max(0, SHEET - PRINT_SPARE - (end - start)), PRINT_MOST);
+        spread(sheet, Math.max(0, SHEET - PRINT_SPARE - (end - start)), "most");
         sheet = own;
         start = block.top + moved - block.head;
       }
