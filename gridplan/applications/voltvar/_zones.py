@@ -187,7 +187,7 @@ def _banks(net: pandapowerNet, settings: Settings, fed: set[int]) -> list[Device
 
 
 def node_areas(case: OperatingCase, model: Model, names: list[str]) -> np.ndarray:
-    """Number of the area of each node, the number of areas for one in none."""
+    """Return the number of the area of each node, the number of areas for one in none."""
     nodes = pd.Series(model.meters.bus, index=case.net.bus.index)
     area = np.full(model.grid.start.size, len(names), np.int64)
     at = nodes.reindex(case.areas["bus"]).fillna(-1).to_numpy(int)
