@@ -21,7 +21,7 @@ from gridplan import assess, network, study
 from gridplan.network.starter import new_study
 
 CODES = ("1-LV-rural1--0-sw", "1-LV-rural2--0-sw", "1-LV-semiurb4--0-sw", "1-LV-urban6--0-sw")
-VOLTAGE = assess.Settings({"voltage": ("smart_inverters",)}, every=1)
+VOLTAGE = assess.Settings({"voltage": assess.GROUPS["voltage"]}, every=1)
 
 
 def bundled() -> None:
@@ -35,7 +35,7 @@ def bundled() -> None:
 
 
 def fleet(count: int = 200) -> None:
-    """One study a network, one day of quarter-hours; the loads of each are scaled otherwise, so that no two are the same."""
+    """One study a network, one day of quarter-hours, every option of the voltage group; no two networks have the same loads."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [_written(Path(folder) / f"network-{number:03d}", number) for number in range(count)]
         spent, found = {}, {}

@@ -116,7 +116,7 @@ def layout(case: OperatingCase, model: Model, settings: Settings) -> Layout:
     parts = _parts(net, settings, graph, cut, [d for d in taps if inside & nx.node_connected_component(cut, d.bus)])
     names = sorted(case.areas["area"].unique())
     area = node_areas(case, model, names)
-    keys, group = _node_groups(nodes, area, parts)
+    keys, group = _node_groups(model, nodes, area, parts)
     counts = np.isin(keys[:, 0], [*(names.index(name) for name in covered), len(names)])
     fed = [(keys[:, 1] == 0) & (keys[:, 2] == number) for number in range(len(parts))]
     zones = tuple(
@@ -196,12 +196,16 @@ def node_areas(case: OperatingCase, model: Model, names: list[str]) -> np.ndarra
     return area
 
 
-def _node_groups(nodes: pd.Series, area: np.ndarray, parts: list) -> tuple[np.ndarray, np.ndarray]:
-    """Area, whether not fed, and zone of each group; group of each node."""
+def _node_groups(model: Model, nodes: pd.Series, area: np.ndarray, parts: list) -> tuple[np.ndarray, np.ndarray]:
+    """Area, whether not fed, and zone of each group; group of each node. The open end of a line is in the zone of the line."""
     unfed, zone = np.ones(len(area), np.int64), np.full(len(area), len(parts), np.int64)
     for number, (_, fed, component) in enumerate(parts):
         zone[nodes[list(component)].to_numpy()] = number
         unfed[nodes[list(fed)].to_numpy()] = 0
+    bare, ends = ~np.isin(np.arange(len(area)), nodes), (model.meters.branch_from, model.meters.branch_to)
+    for one, other in (ends, ends[::-1]):
+        hangs = bare[one] & ~bare[other]
+        zone[one[hangs]] = zone[other[hangs]]
     keys, group = np.unique(np.column_stack([area, unfed, zone]), axis=0, return_inverse=True)
     return keys, group.reshape(-1).astype(np.int64)
 
