@@ -141,8 +141,8 @@ def _taps(net: pandapowerNet, settings: Settings, graph: nx.MultiGraph) -> list[
     table = table[table["tap_pos"].notna() & table["lv_bus"].isin(list(graph))]
     if settings.transformers is not None:
         table = table[table.index.isin(settings.transformers)]
-    elif "oltc" in table and table["oltc"].fillna(False).astype(bool).any():
-        table = table[table["oltc"].fillna(False).astype(bool)]
+    elif "oltc" in table and table["oltc"].eq(True).any():
+        table = table[table["oltc"].eq(True)]
     else:
         table = table[table["hv_bus"].map(net.bus["vn_kv"]) == net.bus.loc[net.bus["in_service"], "vn_kv"].max()]
     opened = topology.open_ends(net, "trafo")
