@@ -3,6 +3,8 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pandapower.auxiliary import pandapowerNet
 from typer.testing import CliRunner
 
 import gridplan
 from gridplan import assess, cli, errors, network, powerflow, tables
-from gridplan.assess import _additivity, _groups, _tasks
+from gridplan.assess import _additivity, _groups, _run, _tasks
 from gridplan.study import Study, read_study, write_study
 
 STUDY = Path(__file__).parents[1] / "data" / "oberrhein"
@@ -287,3 +290,85 @@ def test_a_study_without_scenarios_has_no_other_year(tiny):
         assess.additivity(study, execution=SERIAL)
     with pytest.raises(errors.StudyError, match="outage_rates"):
         assess.metrics(study, settings=assess.Settings({"restoration": ("flisr",)}), execution=SERIAL)
+
+
+def test_one_piece_of_work_that_cannot_be_done_stops_no_other(study, net, tmp_path, monkeypatch):
+    settings = assess.Settings({"voltage": ("voltvar",)})
+    known = {"scenarios": ["reference"], "years": [2025, 2030, 2035], "settings": settings}
+    made, evaluate = [], _groups.evaluate
+
+    def failing(shared, task):
+        made.append(task)
+        if task.years[0] != 2030:
+            return evaluate(shared, task)
+        raise errors.NetworkError("the network", [errors.Problem("loading state 'peak 1 %'", "has no power-flow solution")])
+
+    monkeypatch.setattr(_groups, "evaluate", failing)
+    with pytest.raises(errors.NetworkError, match="1 of 3 pieces") as caught:
+        assess.metrics(study, net, **known, execution=assess.Execution("serial", cache=tmp_path))
+    assert "voltage group, reference 2030" in str(caught.value)
+    assert "peak 1 %" in str(caught.value)
+    assert len(made) == 3
+    monkeypatch.setattr(_groups, "evaluate", lambda shared, task: made.append(task) or evaluate(shared, task))
+    mended = assess.metrics(study, net, **known, execution=assess.Execution("serial", cache=tmp_path))
+    assert [task.years for task in made[3:]] == [(2030,)]
+    assert set(mended["year"]) == {2025, 2030, 2035}
+
+
+def test_what_several_pieces_of_work_have_in_common_is_said_once():
+    missing = errors.StudyError("study x", [errors.Problem("outage_rates", "is missing")])
+    lost = errors.NotConverged("step 3 has no power-flow solution")
+    both = _run._together("metrics", {"a": missing, "b": missing, "c": missing, "d": missing}, 9, kept=True)
+    assert isinstance(both, errors.StudyError)
+    assert len(both.problems) == 1
+    assert "(a; b; c and 1 more)" in str(both)
+    mixed = _run._together("metrics", {"a": missing, "b": lost}, 9, kept=False)
+    assert isinstance(mixed, errors.NetworkError)
+    assert "step 3" in str(mixed)
+    assert "nothing is kept" in str(mixed)
+    assert isinstance(_run._together("metrics", {"b": lost}, 9, kept=True), errors.NotConverged)
+
+
+def test_a_loading_state_without_a_power_flow_leaves_the_other_groups(study, net, tmp_path):
+    heavy = pandapowerNet(dict(net.items()) | {"load": net.load.assign(p_mw=net.load["p_mw"] * 60)})
+    settings = assess.Settings({"restoration": ("flisr",), "voltage": ("monitoring",)}, every=16)
+    with pytest.raises(errors.GridplanError, match="restoration group, 2025"):
+        assess.metrics(study, heavy, years=[2025], settings=settings, execution=assess.Execution("serial", cache=tmp_path))
+    (kept,) = tmp_path.glob("*.csv")
+    voltage = pd.read_csv(kept)
+    assert (voltage["group"] == "voltage").all()
+    assert (voltage["failed_h"] > 0).all()
+    assert voltage["load_mwh"].isna().all()  # a failure is never "no violation"
+
+
+SAME_BITS = """
+import sys
+from gridplan import assess, network, study
+from gridplan.assess import _groups, _tasks, _threads
+
+own = study.read_study(sys.argv[1])
+tasks = [_tasks.Task("voltage", "reference", (2035,), ("none", "smart_inverters"), 2)]
+tasks += [_tasks.Task("flexibility", "reference", (2035,), ("none", "der_management"), 2, plan=False)]
+shared, inside, evaluate = _groups.Shared(own, network.load(own)), [], _groups.of_voltage
+_groups.of_voltage = lambda *given: inside.append(_threads.counts()) or evaluate(*given)
+for task in tasks:
+    print(_groups.evaluate(shared, task).to_csv(index=False))
+assert not [count for count in inside[0] if count != 1], inside
+print(max(_threads.counts(), default=1), file=sys.stderr)
+"""
+
+
+def test_the_threads_of_linear_algebra_change_no_bit(study, tmp_path):
+    folder = write_study(study, tmp_path / "short")
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", SAME_BITS, str(folder)],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": str(threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for threads in (1, 2)
+    ]
+    assert [one.stderr.split()[-1] for one in made] == ["1", str(min(2, os.cpu_count()))]  # set back afterwards
+    assert made[0].stdout == made[1].stdout

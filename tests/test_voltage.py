@@ -1,12 +1,16 @@
 """The voltage group: combinations, their objective, and what monitoring is worth."""
 
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from gridplan import errors, network
-from gridplan.applications import OperatingCase, reconfiguration, voltage, voltvar
+from gridplan.applications import OperatingCase, _flexible, reconfiguration, voltage, voltvar
+from gridplan.applications.voltvar._summary import series
+from gridplan.applications.voltvar._table import Table
 from gridplan.powerflow import Limits, Profiles
 
 
@@ -80,3 +84,35 @@ def test_errors_name_what_is_wrong(case):
         voltage.evaluate(case, options=["voltvars"])
     with pytest.raises(errors.ParameterError, match="without monitoring"):
         voltage.Settings(0.01, 0.02)
+
+
+def test_what_the_options_share_is_what_each_case_gives_by_itself(case, found):
+    places = sorted(case.areas["area"].unique())
+    for option in {id(option.case): option for option in found.values()}.values():
+        alone, state = series(option.case), _flexible.simulate(option.case)
+        for name in ("net_mw", "losses_mw", "generation_mw", "low", "high", "mean"):
+            assert getattr(option.series, name) == pytest.approx(getattr(alone, name), rel=1e-7, abs=1e-9)
+        assert (option.series.outside == state.outside[places].to_numpy().T).all()
+        assert (option.series.failed == ~state.result.converged).all()
+
+
+def test_each_bus_counts_in_the_zone_that_feeds_it_whatever_its_area(found):
+    case = found["reconfiguration"].case
+    table = Table(case, voltvar.Settings())
+    whole, at = series(case), np.arange(len(case.profiles.time))
+    power = sum(zone.power[path, at] for zone, path in zip(table.zones, table.start, strict=True))
+    assert len(table.zones) == 2
+    assert power == pytest.approx((whole.net_mw + whole.losses_mw).sum(axis=0), rel=1e-9)
+    owners = np.concatenate(table.layout.own)
+    assert sorted(owners) == list(range(len(table.layout.area)))
+
+
+@pytest.mark.parametrize("element", ["line", "trafo"])
+def test_overloads_are_those_of_the_full_power_flow(case, element):
+    steps = _flexible.simulate(case).result.steps[f"{element}_loading_max_percent"]
+    limits = {"line_loading_max_percent": 1e3, "trafo_loading_max_percent": 1e3}
+    limits[f"{element}_loading_max_percent"] = float(steps.median())
+    tight = replace(case, limits=Limits(0.5, 1.5, **limits))
+    outside = _flexible.simulate(tight).outside.drop(columns=_flexible.ALL).to_numpy().T
+    assert 0 < outside.sum() < outside.size
+    assert (series(tight).outside == outside).all()

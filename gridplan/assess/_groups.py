@@ -14,7 +14,7 @@ from pandapower.auxiliary import pandapowerNet
 from gridplan import futures, needs, network, performance, reliability
 from gridplan.applications import OperatingCase, _flexible, flexibility, monitoring, voltage, voltvar
 from gridplan.applications import restoration as restoring
-from gridplan.assess import _options, _outages, _restoration, _tasks
+from gridplan.assess import _options, _outages, _restoration, _tasks, _threads
 from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
 from gridplan.powerflow import PowerFlow, Profiles
@@ -68,11 +68,27 @@ class Shared:
         return OperatingCase(net, thin, self.place, performance.limits(study.assumptions))
 
 
-def evaluate(shared: Shared, task: Task) -> pd.DataFrame:
-    """Evaluate every option of a task: one row a year, option and area."""
+def bases(task: Task) -> tuple[str, ...]:
+    """Names of what a task takes from the base year."""
+    return {"restoration": ("restoration",), "voltage": ("meters",), _tasks.JOINT: ("restoration", "meters")}.get(task.group, ())
+
+
+def basis(shared: Shared, task: Task, name: str) -> object:
+    """Make what tasks like one take from the base year, by its name."""
+    study = _tasks.narrowed(shared.study, task)
+    make = {"restoration": today, "meters": meters}[name]
+    with _threads.single():
+        return shared.once(name, lambda: make(shared, study))
+
+
+def evaluate(shared: Shared, task: Task, known: Mapping[str, object] | None = None) -> pd.DataFrame:
+    """Evaluate every option of a task: one row a year, option and area; `known` is by :func:`basis` if it was made elsewhere."""
+    for name, value in (known or {}).items():
+        shared.once(name, lambda value=value: value)
     study = _tasks.narrowed(shared.study, task)
     work = {"restoration": of_restoration, "voltage": of_voltage, "flexibility": of_flexibility, _tasks.JOINT: of_all}
-    return work[task.group](shared, study, task).assign(group=task.group)
+    with _threads.single():
+        return work[task.group](shared, study, task).assign(group=task.group)
 
 
 # --- restoration ---------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from gridplan import network
 from gridplan.assess import _cache, _groups, _tasks
 from gridplan.assess._options import GROUPS
 from gridplan.assess._tasks import Settings, Task
-from gridplan.errors import ParameterError, Problem
+from gridplan.errors import GridplanError, InputError, NetworkError, ParameterError, Problem
 from gridplan.study import Study, read_study
 
 if TYPE_CHECKING:
@@ -137,8 +137,9 @@ def metrics(
 
     Raises
     ------
-    ParameterError, StudyError, NetworkError
-        Something given is wrong.
+    ParameterError, StudyError, NetworkError, NotConverged
+        Something given is wrong, or a piece of work cannot be done. All that can be is done first and kept in the cache, so that
+        a study that was mended goes on from there; the message names every piece that could not.
     """
     net = network.load(study) if net is None else net
     execution, settings = execution or Execution(), settings or Settings()
@@ -149,20 +150,53 @@ def metrics(
 
 
 def evaluated(shared: _groups.Shared, work: list[Task], execution: Execution) -> dict[Task, pd.DataFrame]:
-    """Return the result of each task, from the cache or made now."""
+    """Return the result of each task, from the cache or made now.
+
+    Raises
+    ------
+    ParameterError, StudyError, NetworkError, NotConverged
+        Tasks that cannot be done, all of them, after the others are done and kept.
+    """
     keys = _tasks.keys(shared.study, shared.net, work) if execution.cache else {}
     found = {task: _cache.load(execution.cache, keys[task]) for task in work} if execution.cache else dict.fromkeys(work)
-    missing = [task for task in work if found[task] is None]
+    missing, faults = [task for task in work if found[task] is None], {}
     done = len(work) - len(missing)
     execution.tell(done, len(work))
-    with _pool(execution, len(missing)) as pool:
+    with _pool(execution, len(missing), _Bases(_groups.bases, _groups.basis)) as pool:
         for task, table in pool(_groups.evaluate, shared, missing):
-            if execution.cache:
+            if isinstance(table, GridplanError):
+                faults[_place(task)] = table
+            elif execution.cache:
                 _cache.store(execution.cache, keys[task], table)
             found[task] = table
             done += 1
             execution.tell(done, len(work))
+    if faults:
+        raise _together("metrics", faults, len(work), kept=execution.cache is not None)
     return found
+
+
+def _place(task: Task) -> str:
+    years = ", ".join(str(year) for year in task.years)
+    return f"{task.group} group, {task.scenario + ' ' if task.scenario else ''}{years}"
+
+
+def _together(subject: str, faults: Mapping[str, GridplanError], count: int, *, kept: bool) -> GridplanError:
+    """One error for all faults; what several have in common is said once."""
+    where: dict[Problem, list[str]] = {}
+    for place, fault in faults.items():
+        for problem in fault.problems if isinstance(fault, InputError) else [Problem("power flow", str(fault))]:
+            where.setdefault(problem, []).append(place)
+    problems = []
+    for problem, places in where.items():
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        problems.append(replace(problem, where=f"{problem.where} ({'; '.join(places[:3])}{more})"))
+    kinds = {type(fault) for fault in faults.values()}
+    kind = kinds.pop() if len(kinds) == 1 else NetworkError
+    rest = f"{len(faults)} of {count} pieces of work; " + ("the others are kept" if kept else "nothing is kept without a cache")
+    if issubclass(kind, InputError):
+        return kind(f"{subject}, {rest},", problems)
+    return kind("\n".join([f"{subject}, {rest}:", *(f"  - {problem}" for problem in problems)]))
 
 
 def fleet(studies: Sequence[str | Path], *, settings: Settings | None = None, execution: Execution | None = None) -> pd.DataFrame:
@@ -184,17 +218,25 @@ def fleet(studies: Sequence[str | Path], *, settings: Settings | None = None, ex
     ------
     ParameterError
         No study is given.
+    ParameterError, StudyError, NetworkError, NotConverged
+        Studies that cannot be evaluated, all of them, after the others are.
     """
     execution = execution or Execution()
     names = [str(path) for path in studies]
     if not names:
         raise ParameterError("fleet", [Problem("studies", "is empty", remedy="give the folder of at least one study")])
     tables: dict[str, pd.DataFrame] = {}
+    faults: dict[str, GridplanError] = {}
     execution.tell(0, len(names))
     with _pool(execution, len(names)) as pool:
         for name, table in pool(_whole, (settings or Settings(), execution.cache), names):
-            tables[name] = table.assign(study=name)
-            execution.tell(len(tables), len(names))
+            if isinstance(table, GridplanError):
+                faults[name] = table
+            else:
+                tables[name] = table.assign(study=name)
+            execution.tell(len(tables) + len(faults), len(names))
+    if faults:
+        raise _together("fleet", faults, len(names), kept=execution.cache is not None)
     joined = pd.concat([tables[name] for name in names], ignore_index=True)
     return joined[["study", *(column for column in joined if column != "study")]]
 
@@ -223,34 +265,60 @@ def _joined(found: dict[Task, pd.DataFrame], pairs: list[tuple[str, int]]) -> pd
     return table.loc[place].reindex(columns=[*KEY, *_ALL]).reset_index(drop=True).astype({"year": "int64"})
 
 
-Pool = Callable[[Callable[..., pd.DataFrame], Any, Sequence[Any]], Iterator[tuple[Any, pd.DataFrame]]]
+Pool = Callable[[Callable[..., pd.DataFrame], Any, Sequence[Any]], Iterator[tuple[Any, "pd.DataFrame | GridplanError"]]]
+
+
+@dataclass(frozen=True)
+class _Bases:
+    """What several items need, which one worker makes for all: names by item, and how a name is made."""
+
+    names: Callable[[Any], tuple[str, ...]]
+    make: Callable[[Any, Any, str], object]
 
 
 @contextlib.contextmanager
-def _pool(execution: Execution, count: int) -> Iterator[Pool]:
-    """Something that applies a function to the shared inputs and each item, and yields items with results as they come."""
+def _pool(execution: Execution, count: int, bases: _Bases | None = None) -> Iterator[Pool]:
+    """Something that applies a function to the shared inputs and each item, and yields items with results as they come.
+
+    What gridplan has to say of an item stands in place of its result; any other error ends the work.
+    """
     if execution.scheduler == "serial" or count == 0:
         yield _serial
         return
     with _client(execution, count) as client:
-        yield lambda function, shared, items: _spread(client, function, shared, items)
+        yield lambda function, shared, items: _spread(client, function, (shared, bases), items)
 
 
-def _serial(function: Callable[..., pd.DataFrame], shared: Any, items: Sequence[Any]) -> Iterator[tuple[Any, pd.DataFrame]]:
+def _serial(
+    function: Callable[..., pd.DataFrame], shared: Any, items: Sequence[Any]
+) -> Iterator[tuple[Any, pd.DataFrame | GridplanError]]:
     for item in items:
-        yield item, function(shared, item)
+        try:
+            yield item, function(shared, item)
+        except GridplanError as error:
+            yield item, error
 
 
 def _spread(
-    client: Client, function: Callable[..., pd.DataFrame], shared: Any, items: Sequence[Any]
-) -> Iterator[tuple[Any, pd.DataFrame]]:
+    client: Client, function: Callable[..., pd.DataFrame], given: tuple[Any, _Bases | None], items: Sequence[Any]
+) -> Iterator[tuple[Any, pd.DataFrame | GridplanError]]:
     """Hand out the items; what a worker had when it died is given to another."""
     from distributed import as_completed  # noqa: PLC0415 - loaded where it is used
 
-    place = client.scatter(shared, broadcast=True, hash=False)
-    waiting = {client.submit(function, place, item, pure=False, priority=-number): item for number, item in enumerate(items)}
+    shared, bases = given
+    place, made, waiting = client.scatter(shared, broadcast=True, hash=False), {}, {}
+    for number, item in enumerate(items):
+        names = bases.names(item) if bases else ()
+        for name in names:
+            if name not in made:
+                made[name] = client.submit(bases.make, place, item, name, pure=False, priority=1)
+        more = [{name: made[name] for name in names}] if names else []
+        waiting[client.submit(function, place, item, *more, pure=False, priority=-number)] = item
     for future in as_completed(waiting, loop=client.loop):
-        yield waiting[future], future.result()
+        error = future.exception()
+        if error is not None and not isinstance(error, GridplanError):
+            raise error
+        yield waiting[future], future.result() if error is None else error
 
 
 @contextlib.contextmanager

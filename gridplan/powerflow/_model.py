@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandapower as pp
 import pandas as pd
+from pandapower import build_bus
 from pandapower.auxiliary import pandapowerNet
+from pandapower.pf import makeYbus_numba, pfsoln_numba
 from pandapower.pypower.idx_brch import F_BUS, T_BUS
 from pandapower.pypower.idx_bus import BASE_KV, CID_P, CID_Q, CZD_P, CZD_Q, PD, QD
 from pandapower.pypower.idx_gen import GEN_BUS, PG, SL_FAC
@@ -33,6 +35,14 @@ DRIVEN = {"load": 1.0, "sgen": -1.0, "storage": 1.0}
 RATED = ("line", "trafo", "trafo3w")
 _FACTS = ("svc", "tcsc", "ssc", "vsc", "vsc_stacked", "vsc_bipolar")
 _UNSUPPORTED = ("distributed_slack", "tdpf", "enforce_q_lims", "enforce_p_lims", "consider_line_temperature")
+
+_COMPILED_ANEW = (
+    *((build_bus, name) for name in ("ds_find", "ds_union", "ds_create", "fill_bus_lookup")),
+    *((makeYbus_numba, "gen_Ybus"), (pfsoln_numba, "calc_branch_flows")),
+)
+"""Functions that pandapower compiles in every process again, for two seconds; they are kept on disk like those of gridplan."""
+for _module, _name in _COMPILED_ANEW:
+    getattr(getattr(_module, _name, None), "enable_caching", lambda: None)()  # plain functions where there is no numba
 
 
 class Fixed(NamedTuple):

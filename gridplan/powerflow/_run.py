@@ -302,7 +302,7 @@ def _solve(model: Model, shapes: np.ndarray, options: Options) -> _kernel.Readin
 
 
 def width(model: Model, options: Options) -> int:
-    """Steps that a block holds side by side; whole cache lines of each bus."""
+    """Count the steps that a block holds side by side; whole cache lines of each bus."""
     return options.block or int(np.clip(_BLOCK_BYTES // (48 * max(1, model.grid.start.size)) // 16 * 16, 16, 128))
 
 

@@ -45,26 +45,34 @@ def loading(net: pandapowerNet, profiles: Profiles, shares: dict[str, float] | N
     if problems:
         raise ParameterError("loading", problems)
     loads = net.load[net.load["in_service"].astype(bool)]
-    active, reactive = _powers(loads, profiles)
-    order = np.argsort(-active.sum(axis=1), kind="stable")
+    active, reactive = (_Power(loads, profiles, *names) for names in (("p_mw", "shape_p"), ("q_mvar", "shape_q")))
+    order = np.argsort(-active.total(), kind="stable")
     ends = np.maximum.accumulate(
         np.maximum(np.round(np.cumsum(weights) * len(order)).astype(int), np.arange(1, len(weights) + 1))
     )
     parts = []
     for name, start, end in zip(shares, [0, *ends[:-1]], ends, strict=True):
         rows = order[start:end]
-        frame = pd.DataFrame({"load": loads.index, "p_mw": active[rows].mean(axis=0), "q_mvar": reactive[rows].mean(axis=0)})
+        frame = pd.DataFrame({"load": loads.index, "p_mw": active.mean(rows), "q_mvar": reactive.mean(rows)})
         parts.append(frame.assign(state=name, weight=len(rows) / len(order)))
     return pd.concat(parts, ignore_index=True)[["state", "weight", "load", "p_mw", "q_mvar"]]
 
 
-def _powers(loads: pd.DataFrame, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
-    """Active and reactive power of each load in each step [MW, Mvar], (steps, loads)."""
-    rows = profiles.elements[profiles.elements["element"] == "load"].set_index("element_id").reindex(loads.index)
-    moved = rows["shape_p"].notna().to_numpy()
-    found = []
-    for power, shape in (("p_mw", "shape_p"), ("q_mvar", "shape_q")):
-        factors = np.ones((len(profiles.time), len(loads)))
-        factors[:, moved] = profiles.shapes[rows.loc[moved, shape]].to_numpy(float)
-        found.append(factors * (loads[power] * loads["scaling"]).to_numpy(float))
-    return found[0], found[1]
+class _Power:
+    """Active or reactive power of loads [MW, Mvar]: a size times the factor of a shape, 1 without one."""
+
+    def __init__(self, loads: pd.DataFrame, profiles: Profiles, power: str, shape: str) -> None:
+        rows = profiles.elements[profiles.elements["element"] == "load"].set_index("element_id").reindex(loads.index)
+        names = pd.Index(rows[shape].dropna().unique())
+        self._size = (loads[power] * loads["scaling"]).to_numpy(float)
+        self._at = np.where(rows[shape].notna(), names.get_indexer(rows[shape]), len(names))
+        self._factors = np.vstack([*(profiles.shapes[name].to_numpy(float) for name in names), np.ones(len(profiles.time))])
+
+    def total(self) -> np.ndarray:
+        """Sum of the loads in each step."""
+        weights = np.bincount(self._at, self._size, len(self._factors))
+        return sum(weight * factor for weight, factor in zip(weights, self._factors, strict=True))
+
+    def mean(self, rows: np.ndarray) -> np.ndarray:
+        """Mean of each load over some steps."""
+        return self._size * self._factors[:, rows].mean(axis=1)[self._at]

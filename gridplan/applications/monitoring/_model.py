@@ -363,9 +363,7 @@ def _reading(
     return row, value, float(model.prior[state]), stale
 
 
-def _consumed(
-    model: Model, case: OperatingCase, sensor: object, connected: dict[str, pd.Index]
-) -> tuple[float, float]:
+def _consumed(model: Model, case: OperatingCase, sensor: object, connected: dict[str, pd.Index]) -> tuple[float, float]:
     """Consumption at a bus [pu] and the variance of its change over the age of the reading [pu^2]."""
     power, shape = ("p_mw", "shape_p") if sensor.quantity == "p" else ("q_mvar", "shape_q")
     total = stale = 0.0

@@ -59,8 +59,9 @@ def _curve(at, value, seen, out):
 
 
 @njit(**_COMPILED)
-def _act(plants, curves, first, given, block, seen, out):
+def _act(units, first, given, block, seen, out):
     """Put the power of the plants at the voltages they see on top of the demand without them, and keep it [MW, Mvar]."""
+    plants, curves = units
     scale, steps = 1.0 / plants.base_mva, block.change.size
     absorbed, share = np.empty(steps), np.empty(steps)
     for row in range(plants.node.size):
@@ -107,7 +108,7 @@ def _agree(model, given, first, block, out, how):
         static[1, row] = block.q[plants.node[row]]
     for round_ in range(most):
         before[:] = block.change
-        _act(plants, curves, first, static, block, seen, out)
+        _act((plants, curves), first, static, block, seen, out)
         _kernel._forward(grid, demand, block)
         _kernel._backward(grid, block)
         _look(plants, block, seen, moved, gap)

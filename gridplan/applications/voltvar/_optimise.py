@@ -50,10 +50,11 @@ def optimise(case: OperatingCase, settings: Settings | None = None, *, models: M
 
     Dynamic programming over time finds the best sequence of positions that keeps the number of operations a day. A position
     that was not solved counts with the least that it can cost; as long as the best sequence has such positions, they are solved
-    and it is searched again (of devices that act on the same buses every position that may be inside the limits is solved). So it
-    is exact: for one transformer, and for several that feed separate parts of the network, each
-    part by itself; devices that act on the same buses are searched together. The position of the first step costs no operation. Where the limits cannot be kept the violation is the least possible (sum over time of the
-    distance of the worst bus, before any energy is counted) and the steps are named.
+    and it is searched again (of devices that act on the same buses every position that may be inside the limits is solved). So
+    it is exact: for one transformer, and for several that feed separate parts of the network, each part by itself; devices that
+    act on the same buses are searched together. The position of the first step costs no operation. Where the limits cannot be
+    kept the violation is the least possible (sum over time of the distance of the worst bus, before any energy is counted) and
+    the steps are named.
 
     Parameters
     ----------

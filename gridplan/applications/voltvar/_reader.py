@@ -128,7 +128,7 @@ def read(model: Model, shapes: np.ndarray, groups: Groups, options: powerflow.Op
 
 
 def empty(groups: Groups, steps: int) -> Sums:
-    """Sums of nothing."""
+    """Return the sums of nothing."""
     count = int(groups.node.max()) + 1
     demand, slope, losses, mean = np.zeros((4, count, steps))
     low, high = np.full((count, steps), np.inf), np.full((count, steps), -np.inf)

@@ -82,8 +82,9 @@ def joined(case: OperatingCase, model: Model, groups: _reader.Groups, found: tup
         net[at] += sums.demand[group] * model.base_mva
         losses[at] += sums.losses[group] * model.base_mva
         mean[at] += sums.mean[group] * weight[group]
-        for into, values, reach in ((low, sums.low, np.minimum), (high, sums.high, np.maximum), (loading, sums.loading, np.maximum)):
-            reach(into[at], values[group], out=into[at])
+        np.minimum(low[at], sums.low[group], out=low[at])
+        for into, values in ((high, sums.high), (loading, sums.loading)):
+            np.maximum(into[at], values[group], out=into[at])
     shapes = _run._by_shape(case.profiles.shapes)
     outside = _outside(case, model, (low, high, loading), sums.loading[len(area) :])
     outside[:, np.isnan(net).any(axis=0)] = True

@@ -220,7 +220,8 @@ class ZoneTable:
     def window(self, low_pu: float, high_pu: float) -> np.ndarray:
         """Need the states that may be inside the limits, and the best one with its neighbours where none is."""
         excess = self.excess(low_pu, high_pu)
-        need = (excess <= self._reach) | (np.isnan(self.low) & ~self.solved)  # next to a state without a solution nothing is known
+        unknown = np.isnan(self.low) & ~self.solved  # next to a state without a solution nothing is known
+        need = (excess <= self._reach) | unknown
         best = excess.argmin(axis=0)
         none = ~(excess == 0).any(axis=0)
         for shift in (-1, 0, 1):

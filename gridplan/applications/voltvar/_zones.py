@@ -116,7 +116,7 @@ def layout(case: OperatingCase, model: Model, settings: Settings) -> Layout:
     parts = _parts(net, settings, graph, cut, [d for d in taps if inside & nx.node_connected_component(cut, d.bus)])
     names = sorted(case.areas["area"].unique())
     area = node_areas(case, model, names)
-    keys, group = _node_groups(nodes, area, parts)
+    keys, group = _node_groups(model, nodes, area, parts)
     counts = np.isin(keys[:, 0], [*(names.index(name) for name in covered), len(names)])
     fed = [(keys[:, 1] == 0) & (keys[:, 2] == number) for number in range(len(parts))]
     zones = tuple(
@@ -141,8 +141,8 @@ def _taps(net: pandapowerNet, settings: Settings, graph: nx.MultiGraph) -> list[
     table = table[table["tap_pos"].notna() & table["lv_bus"].isin(list(graph))]
     if settings.transformers is not None:
         table = table[table.index.isin(settings.transformers)]
-    elif "oltc" in table and table["oltc"].fillna(False).astype(bool).any():
-        table = table[table["oltc"].fillna(False).astype(bool)]
+    elif "oltc" in table and table["oltc"].eq(True).any():
+        table = table[table["oltc"].eq(True)]
     else:
         table = table[table["hv_bus"].map(net.bus["vn_kv"]) == net.bus.loc[net.bus["in_service"], "vn_kv"].max()]
     opened = topology.open_ends(net, "trafo")
@@ -187,7 +187,7 @@ def _banks(net: pandapowerNet, settings: Settings, fed: set[int]) -> list[Device
 
 
 def node_areas(case: OperatingCase, model: Model, names: list[str]) -> np.ndarray:
-    """Number of the area of each node, the number of areas for one in none."""
+    """Return the number of the area of each node, the number of areas for one in none."""
     nodes = pd.Series(model.meters.bus, index=case.net.bus.index)
     area = np.full(model.grid.start.size, len(names), np.int64)
     at = nodes.reindex(case.areas["bus"]).fillna(-1).to_numpy(int)
@@ -196,12 +196,16 @@ def node_areas(case: OperatingCase, model: Model, names: list[str]) -> np.ndarra
     return area
 
 
-def _node_groups(nodes: pd.Series, area: np.ndarray, parts: list) -> tuple[np.ndarray, np.ndarray]:
-    """Area, whether not fed, and zone of each group; group of each node."""
+def _node_groups(model: Model, nodes: pd.Series, area: np.ndarray, parts: list) -> tuple[np.ndarray, np.ndarray]:
+    """Area, whether not fed, and zone of each group; group of each node. The open end of a line is in the zone of the line."""
     unfed, zone = np.ones(len(area), np.int64), np.full(len(area), len(parts), np.int64)
     for number, (_, fed, component) in enumerate(parts):
         zone[nodes[list(component)].to_numpy()] = number
         unfed[nodes[list(fed)].to_numpy()] = 0
+    bare, ends = ~np.isin(np.arange(len(area)), nodes), (model.meters.branch_from, model.meters.branch_to)
+    for one, other in (ends, ends[::-1]):
+        hangs = bare[one] & ~bare[other]
+        zone[one[hangs]] = zone[other[hangs]]
     keys, group = np.unique(np.column_stack([area, unfed, zone]), axis=0, return_inverse=True)
     return keys, group.reshape(-1).astype(np.int64)
 
