@@ -129,7 +129,8 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
     members = members[linear.position(members["bus"].to_numpy()) >= 0]
     cut = _cut(case, linear, members, steps, settings)
     after = _written(case, cut)
-    return _outcome((case, before), (after, before if after is case else _flexible.simulate(after, before)), cut)
+    state = before if after is case else _flexible.simulate(after, before, changed=cut.steps)
+    return _outcome((case, before), (after, state), cut)
 
 
 def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.ndarray, settings: Settings) -> _Cut:
