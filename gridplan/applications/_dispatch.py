@@ -267,7 +267,7 @@ def accepted(
         return found, case, before
     while True:
         after = write(found)
-        state = _flexible.simulate(after, before)
+        state = _flexible.simulate(after, before, changed=np.flatnonzero(((found.x != 0) | (found.y != 0)).any(axis=0)))
         fresh = (state.outside & ~before.outside).to_numpy().any(axis=1)  # steps without a solution are outside everywhere
         worse = np.unique(day[fresh | (before.result.converged & ~state.result.converged)])
         if not len(worse):

@@ -12,6 +12,7 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan import network, powerflow
+from gridplan.applications import _changed
 from gridplan.applications import _run as runs
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import ParameterError, Problem, suggest
@@ -183,12 +184,15 @@ class State:
         Active power of loads, sgens and storages by area [MW]; see :func:`powers`.
     models
         Models of the case.
+    changed
+        Steps that may differ from those of the case that stands at the beginning (see :func:`simulate`); None is all of them.
     """
 
     result: powerflow.PowerFlow
     outside: pd.DataFrame
     power: Mapping[str, pd.DataFrame]
     models: runs.Models
+    changed: np.ndarray | None = None
 
     @property
     def net_load(self) -> pd.DataFrame:
@@ -206,7 +210,9 @@ class State:
         return float(self.outside.to_numpy().sum() * self.result.step_h)
 
 
-def simulate(case: OperatingCase, like: State | None = None, models: runs.Models | None = None) -> State:
+def simulate(
+    case: OperatingCase, like: State | None = None, models: runs.Models | None = None, *, changed: np.ndarray | None = None
+) -> State:
     """Power flows of a case, and where and when it is outside its limits.
 
     Parameters
@@ -217,8 +223,22 @@ def simulate(case: OperatingCase, like: State | None = None, models: runs.Models
         State of a case that differs in generation, storage and profiles only, so that the network is not built again.
     models
         Models of the network and profiles of the case, if they are known.
+    changed
+        Steps in which the cases differ; all of them if not given. The others are taken from `like`.
     """
     models = models or runs.Models(case.net, case.profiles, powerflow.Options(), like=None if like is None else like.models)
+    if like is None or not _changed.few(case, changed):
+        return _simulated(case, models, None if like is not None else np.zeros(0, int))
+    found = None if like.changed is None else np.union1d(like.changed, changed)
+    if not len(changed):
+        return replace(like, models=models, changed=found)
+    own = _simulated(_changed.part(case, changed), models, None)
+    result = _changed.joined(like.result, own.result, changed, len(case.profiles.time))
+    power = {name: _changed.table(like.power[name], own.power[name], changed) for name in like.power}
+    return State(result, _changed.table(like.outside, own.outside, changed), power, models, found)
+
+
+def _simulated(case: OperatingCase, models: runs.Models, changed: np.ndarray | None) -> State:
     result, limits = runs.run(case, models=models), case.limits
     outside = pd.DataFrame(False, index=case.profiles.time, columns=[*sorted(case.areas["area"].unique()), ALL])
     area = case.areas.set_index("bus")["area"]
@@ -229,7 +249,7 @@ def simulate(case: OperatingCase, like: State | None = None, models: runs.Models
         _add(outside, high, case.net.line[side].reindex(result.line_loading_percent.columns).map(area))
     _add_transformers(outside, case, result)
     outside[~result.converged] = True
-    return State(result, outside, {name: powers(case, name) for name in ("load", "sgen", "storage")}, models)
+    return State(result, outside, {name: powers(case, name) for name in ("load", "sgen", "storage")}, models, changed)
 
 
 def _add(outside: pd.DataFrame, wrong: np.ndarray, areas: pd.Series) -> None:

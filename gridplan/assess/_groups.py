@@ -12,8 +12,9 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from gridplan import futures, needs, network, performance, reliability
-from gridplan.applications import OperatingCase, _flexible, flexibility, monitoring, voltage, voltvar
+from gridplan.applications import OperatingCase, _changed, _flexible, flexibility, monitoring, voltage, voltvar
 from gridplan.applications import restoration as restoring
+from gridplan.applications.voltvar import _summary
 from gridplan.assess import _options, _outages, _restoration, _tasks, _threads
 from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
@@ -229,7 +230,7 @@ def of_flexibility(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     found = {year: flexible(study, case, (task.options, task.areas)) for year, case in cases.items()}
     rows = []
     for year, joints in found.items():
-        known = {id(joint.case): measure(joint.case, joint.state) for joint in joints.values()}
+        known = _measured(joints)
         scale = HOURS / (len(cases[year].profiles.time) * cases[year].profiles.step_h)
         for name, joint in joints.items():
             own = joint.summary.set_index("area")[["curtailed_mwh", "shifted_mwh", "stored_mwh"]] * scale
@@ -238,6 +239,22 @@ def of_flexibility(shared: Shared, study: Study, task: Task) -> pd.DataFrame:
     if "measures" not in study.tables or not task.plan:
         return table.assign(reinforcement_keur=np.nan)
     return table.merge(_reinforced(study, found), on=["area", "option", "year"])
+
+
+def _measured(joints: Mapping[str, flexibility.Joint]) -> dict[int, pd.DataFrame]:
+    """Measure each different case once; of one that differs from the start in few steps only, these."""
+    start = next(iter(joints.values())).before
+    base = _summary.series(start[0], start[1].models)
+    known = {}
+    for joint in {id(joint.case): joint for joint in joints.values()}.values():
+        steps, models, found = joint.state.changed, joint.state.models, base
+        if not _changed.few(joint.case, steps):
+            found = _summary.series(joint.case, models)
+        elif len(steps):
+            found = _summary.series(_changed.part(joint.case, steps), models)
+            found = _changed.joined(base, found, steps, len(joint.case.profiles.time))
+        known[id(joint.case)] = measure(joint.case, joint.state, found)
+    return known
 
 
 def flexible(

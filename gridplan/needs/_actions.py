@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -262,7 +262,9 @@ def regulator_actions(net: pandapowerNet, hop: Hop, choice: Choice, *, boost: bo
             yield Action(REGULATOR, "line", hop.element_id, data["measure"], position, cost, **given)
 
 
-def feeder_actions(net: pandapowerNet, path: list[Hop], bar: int, choice: Choice, places: pd.DataFrame) -> Iterator[Action]:
+def feeder_actions(
+    net: pandapowerNet, path: list[Hop], bar: int, choice: Choice, places: Mapping[int, tuple[float, float]]
+) -> Iterator[Action]:
     """Yield new lines from a supply bus bar to buses on the way to a need, each of which is cut off from its former way."""
     kv = float(net.bus.at[bar, "vn_kv"])
     bays = choice.records("feeder bay", kv=kv)[:1]
@@ -282,12 +284,10 @@ def feeder_actions(net: pandapowerNet, path: list[Hop], bar: int, choice: Choice
             yield Action(FEEDER, "line", hop.element_id, data["measure"], 1, cost, **given)
 
 
-def _straight_km(xy: pd.DataFrame, start: int, end: int) -> float:
-    """Distance on the globe; infinite without coordinates in degrees, so that the existing route counts."""
-    if start not in xy.index or end not in xy.index:
+def _straight_km(xy: Mapping[int, tuple[float, float]], start: int, end: int) -> float:
+    """Distance on the globe; infinite without coordinates, so that the existing route counts."""
+    if start not in xy or end not in xy:
         return math.inf
-    (x1, y1), (x2, y2) = np.radians(xy.loc[[start, end], ["x", "y"]].to_numpy())
-    if not (xy["x"].abs().max() <= 180 and xy["y"].abs().max() <= 90):
-        return math.inf
+    (x1, y1), (x2, y2) = xy[start], xy[end]
     angle = math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
     return 2 * _EARTH_KM * math.asin(math.sqrt(angle))

@@ -177,9 +177,12 @@ class Year:
         return self.net.line["to_bus"].map(areas).fillna(self.net.line["from_bus"].map(areas)).dropna().to_dict()
 
     @cached_property
-    def places(self) -> pd.DataFrame:
-        """Coordinates of the buses."""
-        return network.coordinates(self.net)
+    def places(self) -> dict[int, tuple[float, float]]:
+        """Longitude and latitude of the buses [rad]; none where the coordinates are no degrees."""
+        xy = network.coordinates(self.net)
+        if not (xy["x"].abs().max() <= 180 and xy["y"].abs().max() <= 90):
+            return {}
+        return {int(bus): (x, y) for bus, x, y in np.radians(xy).itertuples()}
 
     def state(self, actions: tuple[Action, ...]) -> State:
         """Solve the critical steps with some measures built."""

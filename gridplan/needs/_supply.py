@@ -8,9 +8,9 @@ from functools import cached_property
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import network
 from gridplan.needs import _actions, _tree
 from gridplan.needs._actions import Action, Choice
+from gridplan.network.areas import feeders
 
 _MOVES = (_actions.FEEDER, _actions.REGULATOR)
 _ADDS = (_actions.PARALLEL, *_MOVES)
@@ -32,14 +32,18 @@ class Supply:
     tree: _tree.Tree
 
     @cached_property
+    def _feeders(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return feeders(self.net)
+
+    @cached_property
     def areas(self) -> dict[int, str]:
         """Feeder of each bus."""
-        return network.areas(self.net).set_index("bus")["area"].to_dict()
+        return self._feeders[0].set_index("bus")["area"].to_dict()
 
     @cached_property
     def bars(self) -> dict[str, int]:
         """Bus on the bus bar at which each feeder begins."""
-        heads = network.feeder_heads(self.net)
+        heads = self._feeders[1]
         return {area: int(bus) for area, bus in zip(heads["area"], heads["bus"], strict=True)}
 
     @cached_property

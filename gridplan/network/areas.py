@@ -50,7 +50,7 @@ def areas(net: pandapowerNet, given: pd.DataFrame | None = None) -> pd.DataFrame
     StudyError
         `given` names an unknown bus, a bus twice, no area, or leaves out a supplied bus.
     """
-    found = _feeders(net)[0]
+    found = feeders(net)[0]
     return found if given is None else _checked(net, found, given)
 
 
@@ -70,10 +70,10 @@ def feeder_heads(net: pandapowerNet) -> pd.DataFrame:
         the number of the bus bar (``S1``, in the order of the lowest bus number); `substation_bus`, the display name of that
         bus.
     """
-    return _feeders(net)[1]
+    return feeders(net)[1]
 
 
-def _feeders(net: pandapowerNet) -> tuple[pd.DataFrame, pd.DataFrame]:
+def feeders(net: pandapowerNet) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find areas and heads together: both rest on the same parts of the graph."""
     connected = graph(net)
     bars, above = _supply_bars(net, connected)

@@ -336,15 +336,15 @@ def _entries(net: pandapowerNet, profiles: Profiles | None, bus_of: np.ndarray) 
         frame["q"] = (table["q_mvar"] * table["scaling"]).to_numpy(float)
         frame["bus"] = bus_of[net.bus.index.get_indexer(table["bus"])] if len(table) else 0
         frames.append(frame[table["in_service"].to_numpy(bool) & (frame["bus"] >= 0).to_numpy()])
-    entries = pd.concat(frames, ignore_index=True)
     if profiles is None:
-        return entries.assign(shape_p=-1, shape_q=-1)
-    columns = pd.Index(profiles.shapes.columns)
-    given = profiles.elements.assign(
-        shape_p=columns.get_indexer(profiles.elements["shape_p"]), shape_q=columns.get_indexer(profiles.elements["shape_q"])
-    )
-    entries = entries.merge(given, on=["element", "element_id"], how="left")
-    return entries.fillna({"shape_p": -1, "shape_q": -1}).astype({"shape_p": int, "shape_q": int})
+        return pd.concat(frames, ignore_index=True).assign(shape_p=-1, shape_q=-1)
+    columns, kinds = pd.Index(profiles.shapes.columns), profiles.elements["element"].to_numpy()
+    for frame, element in zip(frames, DRIVEN, strict=True):
+        own = profiles.elements[kinds == element]
+        at = pd.Index(own["element_id"]).get_indexer(frame["element_id"])  # -1: follows no shape
+        for name in ("shape_p", "shape_q"):
+            frame[name] = np.append(columns.get_indexer(own[name]), -1)[at]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _driven(entries: pd.DataFrame, shapes: int) -> np.ndarray:

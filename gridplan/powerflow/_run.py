@@ -409,6 +409,8 @@ def _shape_problems(time: pd.DatetimeIndex, shapes: pd.DataFrame) -> Iterator[Pr
         yield Problem("shapes", f"{len(shapes)} rows for {len(time)} steps of time")
     for name in shapes.columns[shapes.columns.duplicated()].unique():
         yield Problem("shapes", "appears twice", column=str(name))
+    if all(map(pd.api.types.is_numeric_dtype, shapes.dtypes)) and np.isfinite(shapes.to_numpy(float)).all():
+        return
     for position, name in enumerate(shapes.columns):
         values = shapes.iloc[:, position]
         if not pd.api.types.is_numeric_dtype(values):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -59,21 +60,6 @@ class Settings:
         _flexible.checked(self.flexibility)
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome(Applied):
-    """What active management has done; see :class:`gridplan.applications._flexible.Applied` for `summary` and `left`.
-
-    Parameters
-    ----------
-    plants
-        One row a plant that is cut or helps with reactive power: `element_id`, `name`, `bus`, `area`, `technology`,
-        `available_mwh` (of the whole period) [MWh], `curtailed_mwh` [MWh], `curtailed_percent` [%], `hours` (with less than
-        available) [h], `reactive_mvarh` (drawn in addition) [Mvarh].
-    """
-
-    plants: pd.DataFrame
-
-
 class _Cut(NamedTuple):
     """Share cut and reactive power [Mvar] drawn of each plant in some steps, (plants, steps) each."""
 
@@ -82,6 +68,25 @@ class _Cut(NamedTuple):
     share: np.ndarray
     drawn: np.ndarray
     settled: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome(Applied):
+    """What active management has done; see :class:`gridplan.applications._flexible.Applied` for `summary` and `left`."""
+
+    _cut: _Cut | None = field(repr=False)
+
+    @cached_property
+    def plants(self) -> pd.DataFrame:
+        """Plants that are cut or help with reactive power, one row each.
+
+        Returns
+        -------
+        pd.DataFrame
+            `element_id`, `name`, `bus`, `area`, `technology`, `available_mwh` (of the whole period) [MWh], `curtailed_mwh` [MWh],
+            `curtailed_percent` [%], `hours` (with less than available) [h], `reactive_mvarh` (drawn in addition) [Mvarh].
+        """
+        return _plants(self.before[0], self._cut)
 
 
 def apply(case: OperatingCase, settings: Settings) -> OperatingCase:
@@ -129,7 +134,8 @@ def evaluate(case: OperatingCase, settings: Settings, state: State | None = None
     members = members[linear.position(members["bus"].to_numpy()) >= 0]
     cut = _cut(case, linear, members, steps, settings)
     after = _written(case, cut)
-    return _outcome((case, before), (after, before if after is case else _flexible.simulate(after, before)), cut)
+    state = before if after is case else _flexible.simulate(after, before, changed=cut.steps)
+    return _outcome((case, before), (after, state), cut)
 
 
 def _cut(case: OperatingCase, linear: Network, members: pd.DataFrame, steps: np.ndarray, settings: Settings) -> _Cut:
@@ -186,7 +192,7 @@ def _outcome(before: tuple[OperatingCase, State], after: tuple[OperatingCase, St
     reasons = dict(_WHY)
     if cut is not None and not cut.settled.all():
         reasons[""] += f"; {(~cut.settled).sum()} steps did not come to rest, allow more rounds"
-    return Outcome(*after, before, reasons, _plants(before[0], cut))
+    return Outcome(*after, before, reasons, cut)
 
 
 def _plants(case: OperatingCase, cut: _Cut | None) -> pd.DataFrame:

@@ -132,7 +132,9 @@ def _best(name: str, before: tuple[OperatingCase, State], known: dict[tuple[str,
     subsets = itertools.chain.from_iterable(itertools.combinations(own, size) for size in range(len(own) + 1))
     found = [_sequence(subset, before, known, given) for subset in subsets]
     best = min(found, key=lambda joint: (joint.objective, len(joint.members)))
-    return replace(best, option=name)
+    named = replace(best, option=name)
+    named.__dict__.update(summary=best.summary, objective=best.objective)  # computed already
+    return named
 
 
 def _sequence(
