@@ -137,9 +137,40 @@ def decode(order: np.ndarray, many: int, first: np.ndarray, amount: np.ndarray, 
 
 
 @njit(cache=True)
-def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
-    """Another order: a unit moved or two swapped, near or far, or a few more or fewer units taken."""
+def together(now: np.ndarray, many: int, group: np.ndarray, random: np.random.Generator) -> tuple:
+    """Another order: all units of a group moved to one place, or left out."""
+    chosen = group[now[random.integers(0, len(now))]]
+    trial = np.empty_like(now)
+    inside, rest = 0, 0
+    for i in range(len(now)):
+        if group[now[i]] != chosen and i < many:
+            rest += 1
+    place = random.integers(0, rest + 1) if random.random() < 0.7 else len(now)
+    at, size = 0, 0
+    for i in range(len(now)):
+        size += group[now[i]] == chosen
+    place = min(place, len(now) - size)
+    after = place + size
+    before = 0
+    for i in range(len(now)):
+        if group[now[i]] == chosen:
+            trial[place + inside] = now[i]
+            inside += 1
+        elif before < place:
+            trial[before] = now[i]
+            before += 1
+        else:
+            trial[after] = now[i]
+            after += 1
+    return trial, rest + (size if place <= rest else 0)
+
+
+@njit(cache=True)
+def neighbour(now: np.ndarray, many: int, group: np.ndarray, random: np.random.Generator) -> tuple:
+    """Another order: a unit or all units of a group moved, two swapped, near or far, or a few more or fewer units taken."""
     trial, count = now.copy(), len(now)
+    if random.random() < 0.15 and count > 1:
+        return together(now, many, group, random)
     kind = random.random()
     if kind < 0.1 or count < 2:
         return trial, min(max(many + random.integers(-2, 3), 0), count)
@@ -157,7 +188,7 @@ def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
 
 
 @njit(cache=True)
-def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
+def anneal(order: tuple, group: np.ndarray, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
     """Improve an order, accepting worse ones less and less; return the best starts and their value."""
     now, many = order
     first, amount = limits
@@ -166,7 +197,7 @@ def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple,
     top = held
     warm = 0.01 * abs(held) + 1e-9
     for n in range(tries):
-        trial, length = neighbour(now, many, random)
+        trial, length = neighbour(now, many, group, random)
         starts = decode(trial, length, first, amount, space)
         value = worth(starts, space, goal)
         heat = warm * (1.0 - n / tries) ** 2 + 1e-12

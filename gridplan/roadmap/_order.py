@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -50,6 +51,17 @@ class Packed:
             _kernel.meet(unit, found, room, self.space)
         return found
 
+    def groups(self) -> np.ndarray:
+        """Return a number for each unit, the same for units that need the same shared projects."""
+        model = self.model
+        chain = before(len(model.names), model.waits)
+        units = [*model.units, *((((p,),),) for p in range(len(model.names)))]
+        needs = [frozenset().union(*(chain[p] for clause in unit for p in clause[0])) for unit in units]
+        counts = Counter(p for need in needs[: len(model.units)] for p in need)
+        shared = [frozenset(p for p in need if counts[p] > 1) for need in needs]
+        number = {one: place for place, one in enumerate(dict.fromkeys(shared))}
+        return np.array([number[one] for one in shared], dtype=np.int64)
+
     def worth(self, starts: np.ndarray) -> float:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.space, self.goal))
@@ -59,7 +71,7 @@ class Packed:
         every = np.array([*order, *rest], dtype=np.int64)
         random = np.random.default_rng(seed)
         limits = (self.mandatory, self.amount)
-        starts, value = _kernel.anneal((every, len(order)), tries, random, limits, self.space, self.goal)
+        starts, value = _kernel.anneal((every, len(order)), self.groups(), tries, random, limits, self.space, self.goal)
         return starts, float(value)
 
 
