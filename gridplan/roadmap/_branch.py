@@ -19,6 +19,7 @@ import numpy as np
 
 from gridplan.roadmap import _plan
 from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._order import Packed, pack
 from gridplan.roadmap._program import read
 from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
@@ -28,6 +29,7 @@ STATES = 1500  # live states of a first round, which looks only at the most prom
 DIVE = 25  # nodes after which the search goes straight down once more
 LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
 LEAF_TIME = 0.5  # share of the time left that it may take
+TRIES = 3000
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
@@ -40,6 +42,7 @@ class Tree:
 
     strong: Strong
     solver: highspy.Highs
+    packed: Packed
     end: float
     value: float
     floor: float  # bound below which nodes are left aside in this round
@@ -48,6 +51,11 @@ class Tree:
     rest: float = -np.inf  # bound of leaves whose program was not finished
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
+
+    @property
+    def own(self) -> np.ndarray:
+        """Projects with a value of their own."""
+        return np.flatnonzero((self.strong.weight.starts > 0).any(axis=1))
 
     @property
     def gap(self) -> float:
@@ -89,6 +97,7 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     seconds
         Time limit [s].
     """
+    packed = pack(states.model, weight)
     end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
     base = first_values(states, weight)
     tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
@@ -102,7 +111,7 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
         floor = max(least, _level(alive, tables, most))
         top, some = kept(alive, tables, floor)
         strong = strengthen(states, weight, base, some)
-        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value, floor)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), packed, end, value, floor)
         tree.push([(top, some)])
         _explore(tree)
         waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
@@ -161,6 +170,7 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     if found is None:
         return [(bound, alive)] if tree.left <= 0 else []
     top, x, prices = found
+    _round(tree, x)
     bound = min(bound, top)
     if bound <= tree.least:
         return []
@@ -233,6 +243,22 @@ def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
         tree.rest = max(tree.rest, min(bound, result.bound))
     if result.values is not None:
         _keep(tree, *read(strong.program, result.values))
+
+
+def _round(tree: Tree, x: np.ndarray) -> None:
+    """Look for a plan near the solution of a linear program: units in order of how soon it runs options that need them."""
+    model, level = tree.packed.model, np.zeros(len(tree.packed.groups))
+    for (b, o, _), column in tree.strong.program.option.items():
+        if x[column] > 1e-6:
+            level[list(model.blocks[b].units[o])] += x[column]
+    for p in tree.own:
+        level[len(model.units) + p] = sum(x[tree.strong.program.state[p, t]] for s in model.starts(p) for t in [s + model.steps[p]])
+    every = np.argsort(-level, kind="stable")
+    every = every[level[every] > 0.0]
+    many = int((level[every] > 0.3).sum())
+    starts, value = tree.packed.improve(every[:many], every[many:], TRIES, heat=0.003, seed=tree.count)
+    if value > tree.value and not _plan.broken(model, starts):
+        _keep(tree, starts, _plan.choose(model, starts, tree.strong.weight))
 
 
 def _keep(tree: Tree, starts: np.ndarray, options: list[np.ndarray]) -> None:

@@ -188,20 +188,21 @@ def neighbour(now: np.ndarray, many: int, group: np.ndarray, random: np.random.G
 
 
 @njit(cache=True)
-def anneal(order: tuple, group: np.ndarray, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
+def anneal(order: tuple, effort: tuple, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
     """Improve an order, accepting worse ones less and less; return the best starts and their value."""
-    now, many = order
+    now, many, group = order
+    tries, heat = effort
     first, amount = limits
     best = decode(now, many, first, amount, space)
     held = worth(best, space, goal)
     top = held
-    warm = 0.01 * abs(held) + 1e-9
+    warm = heat * abs(held) + 1e-9
     for n in range(tries):
         trial, length = neighbour(now, many, group, random)
         starts = decode(trial, length, first, amount, space)
         value = worth(starts, space, goal)
-        heat = warm * (1.0 - n / tries) ** 2 + 1e-12
-        if value >= held or random.random() < np.exp((value - held) / heat):
+        cold = warm * (1.0 - n / tries) ** 2 + 1e-12
+        if value >= held or random.random() < np.exp((value - held) / cold):
             now, many, held = trial, length, value
             if value > top:
                 top, best = value, starts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import TopologicalSorter
 
 import numpy as np
@@ -51,6 +52,7 @@ class Packed:
             _kernel.meet(unit, found, room, self.space)
         return found
 
+    @cached_property
     def groups(self) -> np.ndarray:
         """Return a number for each unit, the same for units that need the same shared projects."""
         model = self.model
@@ -66,12 +68,12 @@ class Packed:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.space, self.goal))
 
-    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, seed: int = 0) -> tuple[np.ndarray, float]:
+    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0) -> tuple[np.ndarray, float]:
         """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
         every = np.array([*order, *rest], dtype=np.int64)
         random = np.random.default_rng(seed)
         limits = (self.mandatory, self.amount)
-        starts, value = _kernel.anneal((every, len(order)), self.groups(), tries, random, limits, self.space, self.goal)
+        starts, value = _kernel.anneal((every, len(order), self.groups), (tries, heat), random, limits, self.space, self.goal)
         return starts, float(value)
 
 
