@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from gridplan.roadmap import _plan
 from gridplan.roadmap._objective import Weights
-from gridplan.roadmap._order import Packed, pack
+from gridplan.roadmap._near import Near, Plan
+from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import read
 from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
@@ -30,9 +30,10 @@ DIVE = 25  # nodes after which the search goes straight down once more
 LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
 LEAF_TIME = 0.5  # share of the time left that it may take
 TRIES = 3000
+FIRST = 20000
+STARTS = 3
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
-Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
 Node = tuple[float, np.ndarray]  # bound, live states
 
 
@@ -42,20 +43,18 @@ class Tree:
 
     strong: Strong
     solver: highspy.Highs
-    packed: Packed
+    near: Near
     end: float
-    value: float
     floor: float  # bound below which nodes are left aside in this round
-    plan: Plan | None = None
     first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of leaves whose program was not finished
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
 
     @property
-    def own(self) -> np.ndarray:
-        """Projects with a value of their own."""
-        return np.flatnonzero((self.strong.weight.starts > 0).any(axis=1))
+    def value(self) -> float:
+        """Value of the best plan so far."""
+        return self.near.value
 
     @property
     def gap(self) -> float:
@@ -97,45 +96,50 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     seconds
         Time limit [s].
     """
-    packed = pack(states.model, weight)
-    end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
+    end, gap = time.monotonic() + seconds, states.model.choices.gap_percent / 100
     base = first_values(states, weight)
-    tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
+    near, at_prices = _first(states, weight, base, value=value, end=end)
+    tables, alive = [base, at_prices], states.affordable
     bound, most = np.inf, STATES
     while True:
-        least = _least(value, gap)
+        least, before = _least(near.value, gap), near.value
         top, alive = kept(alive, tables, least)
         bound = max(min(bound, top), least)
         if bound <= least or end <= time.monotonic():
-            return plan, bound
+            return near.plan, bound
         floor = max(least, _level(alive, tables, most))
         top, some = kept(alive, tables, floor)
         strong = strengthen(states, weight, base, some)
-        tree = Tree(strong, _solver(strong, states.model.choices.threads), packed, end, value, floor)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), near, end, floor)
         tree.push([(top, some)])
         _explore(tree)
         waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
         bound = min(bound, max(waiting, tree.rest, tree.least))
-        if tree.plan is None and not tree.heap and floor <= least:
-            return plan, bound
-        most, plan, value = most * (4 if tree.plan is None else 1), tree.plan or plan, tree.value
+        if near.value == before and not tree.heap and floor <= least:
+            return near.plan, bound
+        most *= 4 if near.value == before else 1
         if floor <= least:
             tables += [] if tree.first is None else [tree.first]
             if not tree.heap:
-                return plan, bound
+                return near.plan, bound
+
+
+def _first(states: States, weight: Weights, base: np.ndarray, *, value: float, end: float) -> tuple[Near, np.ndarray]:
+    """Return plans near the program without states, and values of the states at its prices."""
+    plain = strengthen(states, weight, base, states.affordable, rows=False)
+    near = Near(pack(states.model, weight), plain.program, plain.lp, states.shared, value)
+    x, prices, _ = relaxed(plain.lp, seconds=end - time.monotonic())
+    if not len(prices):
+        return near, base
+    for seed in range(STARTS):
+        near.look(plain.program, x, FIRST, seconds=max(end - time.monotonic(), 0.01), seed=seed)
+    return near, values(plain, prices, states.affordable)
 
 
 def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
     """Return the bound that no more than so many live states reach; minus infinity if there are no more."""
     chain = np.sort(np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)[alive])
     return float(chain[-most]) if len(chain) > most else -np.inf
-
-
-def _at_prices(states: States, weight: Weights, base: np.ndarray, seconds: float) -> np.ndarray:
-    """Return values of the states at the prices of the program without states."""
-    plain = strengthen(states, weight, base, states.affordable, rows=False)
-    _, prices, _ = relaxed(plain.lp, seconds=seconds)
-    return values(plain, prices, states.affordable) if len(prices) else base
 
 
 def _solver(strong: Strong, threads: int) -> highspy.Highs:
@@ -157,7 +161,7 @@ def _explore(tree: Tree) -> None:
         parts = _node(tree, *below) if below[0] > tree.least else []
         done += 1
         parts.sort(key=lambda part: part[0])
-        down = bool(parts) and (down or tree.plan is None or done % DIVE == 0)
+        down = bool(parts) and (down or tree.near.plan is None or done % DIVE == 0)
         below = parts.pop() if down else None
         tree.push(parts)
     if below is not None:
@@ -170,7 +174,7 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     if found is None:
         return [(bound, alive)] if tree.left <= 0 else []
     top, x, prices = found
-    _round(tree, x)
+    tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.count)
     bound = min(bound, top)
     if bound <= tree.least:
         return []
@@ -242,30 +246,4 @@ def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
     if not result.infeasible:
         tree.rest = max(tree.rest, min(bound, result.bound))
     if result.values is not None:
-        _keep(tree, *read(strong.program, result.values))
-
-
-def _round(tree: Tree, x: np.ndarray) -> None:
-    """Look for a plan near the solution of a linear program: units in order of how soon it runs options that need them."""
-    model, level = tree.packed.model, np.zeros(len(tree.packed.groups))
-    for (b, o, _), column in tree.strong.program.option.items():
-        if x[column] > 1e-6:
-            level[list(model.blocks[b].units[o])] += x[column]
-    for p in tree.own:
-        level[len(model.units) + p] = sum(x[tree.strong.program.state[p, t]] for s in model.starts(p) for t in [s + model.steps[p]])
-    every = np.argsort(-level, kind="stable")
-    every = every[level[every] > 0.0]
-    many = int((level[every] > 0.3).sum())
-    starts, value = tree.packed.improve(every[:many], every[many:], TRIES, heat=0.003, seed=tree.count)
-    if value > tree.value and not _plan.broken(model, starts):
-        _keep(tree, starts, _plan.choose(model, starts, tree.strong.weight))
-
-
-def _keep(tree: Tree, starts: np.ndarray, options: list[np.ndarray]) -> None:
-    """Keep a plan if it is the best so far."""
-    model, weight = tree.strong.states.model, tree.strong.weight
-    if not len(model.targets):
-        options = _plan.choose(model, starts, weight)
-    value = _plan.value(model, starts, options, weight)
-    if value > tree.value:
-        tree.value, tree.plan = value, (starts, options)
+        tree.near.keep(*read(strong.program, result.values))

@@ -29,6 +29,7 @@ class Packed:
     """
 
     model: Model
+    weight: Weights
     amount: np.ndarray
     space: tuple
     goal: tuple
@@ -83,6 +84,7 @@ def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
     times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
     return Packed(
         model,
+        weight,
         amount if limits else np.full_like(amount, np.inf),
         (*times, use, *_waits(model), *_needs(model)),
         (np.ascontiguousarray(weight.starts, dtype=float), *_blocks(model, weight)),
