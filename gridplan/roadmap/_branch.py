@@ -27,8 +27,8 @@ from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, val
 
 STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
 DIVE = 25  # nodes after which the search goes straight down once more
-LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
-LEAF_TIME = 0.5  # share of the time left that it may take
+LEAF = 20  # nodes of the program of a leaf when it is first looked at
+REST = 0.5  # share of the gap asked for that the program of a leaf may leave
 TRIES = 3000
 FIRST = 20000
 STARTS = 3
@@ -47,7 +47,8 @@ class Tree:
     end: float
     floor: float  # bound below which nodes are left aside in this round
     first: np.ndarray | None = None  # values of the states at the prices of the first node
-    rest: float = -np.inf  # bound of leaves whose program was not finished
+    rest: float = -np.inf  # bound of leaves that are finished
+    effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the programs of leaves
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
 
@@ -172,8 +173,11 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     """Return the parts of a node with their bounds; none if it is finished."""
     found = _linear(tree, alive)
     if found is None:
-        return [(bound, alive)] if tree.left <= 0 else []
+        return []
     top, x, prices = found
+    if not len(x):
+        tree.rest = max(tree.rest, bound)  # no time left, or the solver gave up
+        return []
     tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.count)
     bound = min(bound, top)
     if bound <= tree.least:
@@ -186,8 +190,7 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
         return []
     split = _split(tree, x, tables, alive, bound)
     if split is None:
-        _leaf(tree, bound, alive)
-        return []
+        return _leaf(tree, bound, alive)
     parts, (year, has) = [], split
     for side in (has, ~has):
         half = alive.copy()
@@ -199,14 +202,17 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
 
 
 def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
-    """Return bound, columns and prices of the linear program of a node; None if it has no solution or no time is left."""
+    """Return bound, columns and prices of the linear program of a node; None if it has no solution."""
     nodes, solver = tree.strong.columns, tree.solver
     upper = np.array([alive[node] for node in nodes], dtype=float)
     solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
     solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
     solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
         return None
+    if status != highspy.HighsModelStatus.kOptimal:
+        return np.inf, np.zeros(0), np.zeros(0)
     solution = solver.getSolution()
     return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
 
@@ -234,16 +240,19 @@ def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
     return best
 
 
-def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
-    """Finish a node by the mixed-integer program with the states that are left."""
-    strong, lp = tree.strong, tree.strong.lp
+def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
+    """Finish a node by the mixed-integer program with the states that are left; what is not finished comes back with more effort."""
+    strong, lp, key = tree.strong, tree.strong.lp, alive.tobytes()
+    tree.effort[key] = 4 * tree.effort.get(key, LEAF // 4)
     whole, upper = lp.col_upper_, np.array(lp.col_upper_)
     upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
     lp.col_upper_ = upper
-    threads = strong.states.model.choices.threads
-    result = run(strong.program, lp, seconds=max(LEAF_TIME * tree.left, 0.1), gap=LEAF * tree.gap, threads=threads)
+    seconds, threads = max(tree.left, 0.1), strong.states.model.choices.threads
+    result = run(strong.program, lp, seconds=seconds, gap=REST * tree.gap, threads=threads, nodes=tree.effort[key])
     lp.col_upper_ = whole
-    if not result.infeasible:
-        tree.rest = max(tree.rest, min(bound, result.bound))
     if result.values is not None:
         tree.near.keep(*read(strong.program, result.values))
+    bound = -np.inf if result.infeasible else min(bound, result.bound)
+    if result.proved:
+        tree.rest = max(tree.rest, bound)
+    return [(bound, alive)] if bound > tree.least and not result.proved else []

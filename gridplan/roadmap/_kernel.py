@@ -30,13 +30,55 @@ def put(p: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
         if starts[other[k]] < 0:
             return False
         s = max(s, starts[other[k]] + offset[k])
-    while s <= high[p]:
+    s = next_start(p, s, high[p], use, room)
+    if s < 0:
+        return False
+    starts[p] = s
+    room -= use[:, p, s, :]
+    return True
+
+
+@njit(cache=True)
+def next_start(p: int, s: int, last: int, use: np.ndarray, room: np.ndarray) -> int:
+    """First start from s to `last` at which a project keeps every limit; -1 if there is none."""
+    while s <= last:
         if fits(p, s, use, room):
-            starts[p] = s
-            room -= use[:, p, s, :]
-            return True
+            return s
         s += 1
-    return False
+    return -1
+
+
+@njit(cache=True)
+def packable(members: np.ndarray, when: int, tries: int, amount: np.ndarray, space: tuple) -> bool:
+    """Whether projects can all be in service in a year, each placed after those it waits for; true if `tries` do not tell."""
+    low, high, steps, use, first, other, offset = space
+    room = amount.copy()
+    starts = np.full(len(low), -1)
+    trial = np.full(len(members) + 1, -1)  # start that each place tries next; -1: none yet
+    place = 0
+    for _ in range(tries):
+        p = members[place]
+        if starts[p] >= 0:
+            room += use[:, p, starts[p], :]
+            starts[p] = -1
+        if trial[place] < 0:
+            trial[place] = low[p]
+            for k in range(first[p], first[p + 1]):
+                trial[place] = max(trial[place], starts[other[k]] + offset[k])
+        s = next_start(p, trial[place], min(high[p], when - steps[p]), use, room)
+        if s < 0:
+            place -= 1
+            if place < 0:
+                return False
+            continue
+        starts[p] = s
+        room -= use[:, p, s, :]
+        trial[place] = s + 1
+        place += 1
+        trial[place] = -1
+        if place == len(members):
+            return True
+    return True
 
 
 @njit(cache=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -91,6 +91,30 @@ def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
     )
 
 
+class Shelf:
+    """Whether projects can all be in service in a year, within every limit of every year, other projects aside."""
+
+    def __init__(self, model: Model) -> None:
+        use, self._amount = _limits(model)
+        times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
+        self._space = (*times, use, *_waits(model)[:3])
+        self._rank, self._price = _rank(model), model.spend[:, 0, :].sum(axis=1)
+
+    def takes(self, projects: Iterable[int], year: int, tries: int) -> bool:
+        """Return whether projects, with all that they wait for, fit; true if so many tries do not tell."""
+        members = sorted(projects, key=lambda p: (self._rank[p], -self._price[p], p))
+        return bool(_kernel.packable(np.array(members, dtype=np.int64), year, tries, self._amount, self._space))
+
+
+def _rank(model: Model) -> np.ndarray:
+    """Return how long the longest chain of projects is that each waits for."""
+    graph = {p: {other for one, other, _ in model.waits if one == p} for p in range(len(model.names))}
+    rank = np.zeros(len(model.names), dtype=int)
+    for p in TopologicalSorter(graph).static_order():
+        rank[p] = max((rank[other] + 1 for other in graph[p]), default=0)
+    return rank
+
+
 def _flat(lists: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
     """Return where each list begins, and all of them one after the other."""
     return np.cumsum([0, *map(len, lists)]), np.array([item for one in lists for item in one], dtype=np.int64)
@@ -123,9 +147,8 @@ def _needs(model: Model) -> tuple:
     units = [*model.units, *((((p,),),) for p in range(count))]
     clauses = [clause for unit in units for clause in unit]
     ways = [way for clause in clauses for way in clause]
-    graph = {p: {other for one, other, _ in model.waits if one == p} for p in range(count)}
-    rank = {p: place for place, p in enumerate(TopologicalSorter(graph).static_order())}
-    chains = [sorted(chain, key=rank.__getitem__) for chain in before(count, model.waits)]
+    rank = _rank(model)
+    chains = [sorted(chain, key=lambda p: (rank[p], p)) for chain in before(count, model.waits)]
     price = model.spend[:, 0, :].sum(axis=1) + 1e-3
     return np.cumsum([0, *map(len, units)]), np.cumsum([0, *map(len, clauses)]), *_flat(ways), *_flat(chains), price
 
