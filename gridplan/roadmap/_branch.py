@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from gridplan.roadmap import _plan
 from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._near import Near, Plan
+from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import read
 from gridplan.roadmap._solver import quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
@@ -26,11 +27,13 @@ from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, val
 
 STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
 DIVE = 25  # nodes after which the search goes straight down once more
-LEAF = 0.5  # share of the gap asked for that the program of a leaf may leave
-LEAF_TIME = 0.5  # share of the time left that it may take
+LEAF = 20  # nodes of the program of a leaf when it is first looked at
+REST = 0.5  # share of the gap asked for that the program of a leaf may leave
+TRIES = 3000
+FIRST = 20000
+STARTS = 3
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
-Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
 Node = tuple[float, np.ndarray]  # bound, live states
 
 
@@ -40,14 +43,19 @@ class Tree:
 
     strong: Strong
     solver: highspy.Highs
+    near: Near
     end: float
-    value: float
     floor: float  # bound below which nodes are left aside in this round
-    plan: Plan | None = None
     first: np.ndarray | None = None  # values of the states at the prices of the first node
-    rest: float = -np.inf  # bound of leaves whose program was not finished
+    rest: float = -np.inf  # bound of leaves that are finished
+    effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the programs of leaves
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
+
+    @property
+    def value(self) -> float:
+        """Value of the best plan so far."""
+        return self.near.value
 
     @property
     def gap(self) -> float:
@@ -89,44 +97,50 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     seconds
         Time limit [s].
     """
-    end, gap, plan = time.monotonic() + seconds, states.model.choices.gap_percent / 100, None
+    end, gap = time.monotonic() + seconds, states.model.choices.gap_percent / 100
     base = first_values(states, weight)
-    tables, alive = [base, _at_prices(states, weight, base, seconds)], states.affordable
+    near, at_prices = _first(states, weight, base, value=value, end=end)
+    tables, alive = [base, at_prices], states.affordable
     bound, most = np.inf, STATES
     while True:
-        least = _least(value, gap)
+        least, before = _least(near.value, gap), near.value
         top, alive = kept(alive, tables, least)
         bound = max(min(bound, top), least)
         if bound <= least or end <= time.monotonic():
-            return plan, bound
+            return near.plan, bound
         floor = max(least, _level(alive, tables, most))
         top, some = kept(alive, tables, floor)
         strong = strengthen(states, weight, base, some)
-        tree = Tree(strong, _solver(strong, states.model.choices.threads), end, value, floor)
+        tree = Tree(strong, _solver(strong, states.model.choices.threads), near, end, floor)
         tree.push([(top, some)])
         _explore(tree)
         waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
         bound = min(bound, max(waiting, tree.rest, tree.least))
-        if tree.plan is None and not tree.heap and floor <= least:
-            return plan, bound
-        most, plan, value = most * (4 if tree.plan is None else 1), tree.plan or plan, tree.value
+        if near.value == before and not tree.heap and floor <= least:
+            return near.plan, bound
+        most *= 4 if near.value == before else 1
         if floor <= least:
             tables += [] if tree.first is None else [tree.first]
             if not tree.heap:
-                return plan, bound
+                return near.plan, bound
+
+
+def _first(states: States, weight: Weights, base: np.ndarray, *, value: float, end: float) -> tuple[Near, np.ndarray]:
+    """Return plans near the program without states, and values of the states at its prices."""
+    plain = strengthen(states, weight, base, states.affordable, rows=False)
+    near = Near(pack(states.model, weight), plain.program, plain.lp, states.shared, value)
+    x, prices, _ = relaxed(plain.lp, seconds=end - time.monotonic())
+    if not len(prices):
+        return near, base
+    for seed in range(STARTS):
+        near.look(plain.program, x, FIRST, seconds=max(end - time.monotonic(), 0.01), seed=seed)
+    return near, values(plain, prices, states.affordable)
 
 
 def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
     """Return the bound that no more than so many live states reach; minus infinity if there are no more."""
     chain = np.sort(np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)[alive])
     return float(chain[-most]) if len(chain) > most else -np.inf
-
-
-def _at_prices(states: States, weight: Weights, base: np.ndarray, seconds: float) -> np.ndarray:
-    """Return values of the states at the prices of the program without states."""
-    plain = strengthen(states, weight, base, states.affordable, rows=False)
-    _, prices, _ = relaxed(plain.lp, seconds=seconds)
-    return values(plain, prices, states.affordable) if len(prices) else base
 
 
 def _solver(strong: Strong, threads: int) -> highspy.Highs:
@@ -148,7 +162,7 @@ def _explore(tree: Tree) -> None:
         parts = _node(tree, *below) if below[0] > tree.least else []
         done += 1
         parts.sort(key=lambda part: part[0])
-        down = bool(parts) and (down or tree.plan is None or done % DIVE == 0)
+        down = bool(parts) and (down or tree.near.plan is None or done % DIVE == 0)
         below = parts.pop() if down else None
         tree.push(parts)
     if below is not None:
@@ -159,8 +173,12 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     """Return the parts of a node with their bounds; none if it is finished."""
     found = _linear(tree, alive)
     if found is None:
-        return [(bound, alive)] if tree.left <= 0 else []
+        return []
     top, x, prices = found
+    if not len(x):
+        tree.rest = max(tree.rest, bound)  # no time left, or the solver gave up
+        return []
+    tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.count)
     bound = min(bound, top)
     if bound <= tree.least:
         return []
@@ -172,8 +190,7 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
         return []
     split = _split(tree, x, tables, alive, bound)
     if split is None:
-        _leaf(tree, bound, alive)
-        return []
+        return _leaf(tree, bound, alive)
     parts, (year, has) = [], split
     for side in (has, ~has):
         half = alive.copy()
@@ -185,14 +202,17 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
 
 
 def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
-    """Return bound, columns and prices of the linear program of a node; None if it has no solution or no time is left."""
+    """Return bound, columns and prices of the linear program of a node; None if it has no solution."""
     nodes, solver = tree.strong.columns, tree.solver
     upper = np.array([alive[node] for node in nodes], dtype=float)
     solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
     solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
     solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
         return None
+    if status != highspy.HighsModelStatus.kOptimal:
+        return np.inf, np.zeros(0), np.zeros(0)
     solution = solver.getSolution()
     return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
 
@@ -220,26 +240,19 @@ def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
     return best
 
 
-def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> None:
-    """Finish a node by the mixed-integer program with the states that are left."""
-    strong, lp = tree.strong, tree.strong.lp
+def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
+    """Finish a node by the mixed-integer program with the states that are left; what is not finished comes back with more effort."""
+    strong, lp, key = tree.strong, tree.strong.lp, alive.tobytes()
+    tree.effort[key] = 4 * tree.effort.get(key, LEAF // 4)
     whole, upper = lp.col_upper_, np.array(lp.col_upper_)
     upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
     lp.col_upper_ = upper
-    threads = strong.states.model.choices.threads
-    result = run(strong.program, lp, seconds=max(LEAF_TIME * tree.left, 0.1), gap=LEAF * tree.gap, threads=threads)
+    seconds, threads = max(tree.left, 0.1), strong.states.model.choices.threads
+    result = run(strong.program, lp, seconds=seconds, gap=REST * tree.gap, threads=threads, nodes=tree.effort[key])
     lp.col_upper_ = whole
-    if not result.infeasible:
-        tree.rest = max(tree.rest, min(bound, result.bound))
     if result.values is not None:
-        _keep(tree, *read(strong.program, result.values))
-
-
-def _keep(tree: Tree, starts: np.ndarray, options: list[np.ndarray]) -> None:
-    """Keep a plan if it is the best so far."""
-    model, weight = tree.strong.states.model, tree.strong.weight
-    if not len(model.targets):
-        options = _plan.choose(model, starts, weight)
-    value = _plan.value(model, starts, options, weight)
-    if value > tree.value:
-        tree.value, tree.plan = value, (starts, options)
+        tree.near.keep(*read(strong.program, result.values))
+    bound = -np.inf if result.infeasible else min(bound, result.bound)
+    if result.proved:
+        tree.rest = max(tree.rest, bound)
+    return [(bound, alive)] if bound > tree.least and not result.proved else []

@@ -30,13 +30,55 @@ def put(p: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
         if starts[other[k]] < 0:
             return False
         s = max(s, starts[other[k]] + offset[k])
-    while s <= high[p]:
+    s = next_start(p, s, high[p], use, room)
+    if s < 0:
+        return False
+    starts[p] = s
+    room -= use[:, p, s, :]
+    return True
+
+
+@njit(cache=True)
+def next_start(p: int, s: int, last: int, use: np.ndarray, room: np.ndarray) -> int:
+    """First start from s to `last` at which a project keeps every limit; -1 if there is none."""
+    while s <= last:
         if fits(p, s, use, room):
-            starts[p] = s
-            room -= use[:, p, s, :]
-            return True
+            return s
         s += 1
-    return False
+    return -1
+
+
+@njit(cache=True)
+def packable(members: np.ndarray, when: int, tries: int, amount: np.ndarray, space: tuple) -> bool:
+    """Whether projects can all be in service in a year, each placed after those it waits for; true if `tries` do not tell."""
+    low, high, steps, use, first, other, offset = space
+    room = amount.copy()
+    starts = np.full(len(low), -1)
+    trial = np.full(len(members) + 1, -1)  # start that each place tries next; -1: none yet
+    place = 0
+    for _ in range(tries):
+        p = members[place]
+        if starts[p] >= 0:
+            room += use[:, p, starts[p], :]
+            starts[p] = -1
+        if trial[place] < 0:
+            trial[place] = low[p]
+            for k in range(first[p], first[p + 1]):
+                trial[place] = max(trial[place], starts[other[k]] + offset[k])
+        s = next_start(p, trial[place], min(high[p], when - steps[p]), use, room)
+        if s < 0:
+            place -= 1
+            if place < 0:
+                return False
+            continue
+        starts[p] = s
+        room -= use[:, p, s, :]
+        trial[place] = s + 1
+        place += 1
+        trial[place] = -1
+        if place == len(members):
+            return True
+    return True
 
 
 @njit(cache=True)
@@ -137,9 +179,40 @@ def decode(order: np.ndarray, many: int, first: np.ndarray, amount: np.ndarray, 
 
 
 @njit(cache=True)
-def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
-    """Another order: a unit moved or two swapped, near or far, or a few more or fewer units taken."""
+def together(now: np.ndarray, many: int, group: np.ndarray, random: np.random.Generator) -> tuple:
+    """Another order: all units of a group moved to one place, or left out."""
+    chosen = group[now[random.integers(0, len(now))]]
+    trial = np.empty_like(now)
+    inside, rest = 0, 0
+    for i in range(len(now)):
+        if group[now[i]] != chosen and i < many:
+            rest += 1
+    place = random.integers(0, rest + 1) if random.random() < 0.7 else len(now)
+    at, size = 0, 0
+    for i in range(len(now)):
+        size += group[now[i]] == chosen
+    place = min(place, len(now) - size)
+    after = place + size
+    before = 0
+    for i in range(len(now)):
+        if group[now[i]] == chosen:
+            trial[place + inside] = now[i]
+            inside += 1
+        elif before < place:
+            trial[before] = now[i]
+            before += 1
+        else:
+            trial[after] = now[i]
+            after += 1
+    return trial, rest + (size if place <= rest else 0)
+
+
+@njit(cache=True)
+def neighbour(now: np.ndarray, many: int, group: np.ndarray, random: np.random.Generator) -> tuple:
+    """Another order: a unit or all units of a group moved, two swapped, near or far, or a few more or fewer units taken."""
     trial, count = now.copy(), len(now)
+    if random.random() < 0.15 and count > 1:
+        return together(now, many, group, random)
     kind = random.random()
     if kind < 0.1 or count < 2:
         return trial, min(max(many + random.integers(-2, 3), 0), count)
@@ -157,20 +230,21 @@ def neighbour(now: np.ndarray, many: int, random: np.random.Generator) -> tuple:
 
 
 @njit(cache=True)
-def anneal(order: tuple, tries: int, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
+def anneal(order: tuple, effort: tuple, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
     """Improve an order, accepting worse ones less and less; return the best starts and their value."""
-    now, many = order
+    now, many, group = order
+    tries, heat = effort
     first, amount = limits
     best = decode(now, many, first, amount, space)
     held = worth(best, space, goal)
     top = held
-    warm = 0.01 * abs(held) + 1e-9
+    warm = heat * abs(held) + 1e-9
     for n in range(tries):
-        trial, length = neighbour(now, many, random)
+        trial, length = neighbour(now, many, group, random)
         starts = decode(trial, length, first, amount, space)
         value = worth(starts, space, goal)
-        heat = warm * (1.0 - n / tries) ** 2 + 1e-12
-        if value >= held or random.random() < np.exp((value - held) / heat):
+        cold = warm * (1.0 - n / tries) ** 2 + 1e-12
+        if value >= held or random.random() < np.exp((value - held) / cold):
             now, many, held = trial, length, value
             if value > top:
                 top, best = value, starts

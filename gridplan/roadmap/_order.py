@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import TopologicalSorter
 
 import numpy as np
@@ -27,6 +29,7 @@ class Packed:
     """
 
     model: Model
+    weight: Weights
     amount: np.ndarray
     space: tuple
     goal: tuple
@@ -50,16 +53,28 @@ class Packed:
             _kernel.meet(unit, found, room, self.space)
         return found
 
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Return a number for each unit, the same for units that need the same shared projects."""
+        model = self.model
+        chain = before(len(model.names), model.waits)
+        units = [*model.units, *((((p,),),) for p in range(len(model.names)))]
+        needs = [frozenset().union(*(chain[p] for clause in unit for p in clause[0])) for unit in units]
+        counts = Counter(p for need in needs[: len(model.units)] for p in need)
+        shared = [frozenset(p for p in need if counts[p] > 1) for need in needs]
+        number = {one: place for place, one in enumerate(dict.fromkeys(shared))}
+        return np.array([number[one] for one in shared], dtype=np.int64)
+
     def worth(self, starts: np.ndarray) -> float:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.space, self.goal))
 
-    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, seed: int = 0) -> tuple[np.ndarray, float]:
+    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0) -> tuple[np.ndarray, float]:
         """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
         every = np.array([*order, *rest], dtype=np.int64)
         random = np.random.default_rng(seed)
         limits = (self.mandatory, self.amount)
-        starts, value = _kernel.anneal((every, len(order)), tries, random, limits, self.space, self.goal)
+        starts, value = _kernel.anneal((every, len(order), self.groups), (tries, heat), random, limits, self.space, self.goal)
         return starts, float(value)
 
 
@@ -69,10 +84,35 @@ def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
     times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
     return Packed(
         model,
+        weight,
         amount if limits else np.full_like(amount, np.inf),
         (*times, use, *_waits(model), *_needs(model)),
         (np.ascontiguousarray(weight.starts, dtype=float), *_blocks(model, weight)),
     )
+
+
+class Shelf:
+    """Whether projects can all be in service in a year, within every limit of every year, other projects aside."""
+
+    def __init__(self, model: Model) -> None:
+        use, self._amount = _limits(model)
+        times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
+        self._space = (*times, use, *_waits(model)[:3])
+        self._rank, self._price = _rank(model), model.spend[:, 0, :].sum(axis=1)
+
+    def takes(self, projects: Iterable[int], year: int, tries: int) -> bool:
+        """Return whether projects, with all that they wait for, fit; true if so many tries do not tell."""
+        members = sorted(projects, key=lambda p: (self._rank[p], -self._price[p], p))
+        return bool(_kernel.packable(np.array(members, dtype=np.int64), year, tries, self._amount, self._space))
+
+
+def _rank(model: Model) -> np.ndarray:
+    """Return how long the longest chain of projects is that each waits for."""
+    graph = {p: {other for one, other, _ in model.waits if one == p} for p in range(len(model.names))}
+    rank = np.zeros(len(model.names), dtype=int)
+    for p in TopologicalSorter(graph).static_order():
+        rank[p] = max((rank[other] + 1 for other in graph[p]), default=0)
+    return rank
 
 
 def _flat(lists: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
@@ -107,9 +147,8 @@ def _needs(model: Model) -> tuple:
     units = [*model.units, *((((p,),),) for p in range(count))]
     clauses = [clause for unit in units for clause in unit]
     ways = [way for clause in clauses for way in clause]
-    graph = {p: {other for one, other, _ in model.waits if one == p} for p in range(count)}
-    rank = {p: place for place, p in enumerate(TopologicalSorter(graph).static_order())}
-    chains = [sorted(chain, key=rank.__getitem__) for chain in before(count, model.waits)]
+    rank = _rank(model)
+    chains = [sorted(chain, key=lambda p: (rank[p], p)) for chain in before(count, model.waits)]
     price = model.spend[:, 0, :].sum(axis=1) + 1e-3
     return np.cumsum([0, *map(len, units)]), np.cumsum([0, *map(len, clauses)]), *_flat(ways), *_flat(chains), price
 

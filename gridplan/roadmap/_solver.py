@@ -25,19 +25,28 @@ class Run:
     infeasible: bool
 
 
-def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0) -> highspy.Highs:
+def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0, nodes: int | None = None) -> highspy.Highs:
     """Return a solver that prints nothing; the plain class, whose wrapper prints a banner before it can be silenced."""
     solver = highspy._Highs()
     solver.setOptionValue("output_flag", False)
     for name, value in (("threads", threads), ("random_seed", SEED), ("mip_rel_gap", gap), ("mip_abs_gap", 1e-6)):
         solver.setOptionValue(name, value)
+    if nodes is not None:
+        solver.setOptionValue("mip_max_nodes", nodes)
     if np.isfinite(seconds):
         solver.setOptionValue("time_limit", max(float(seconds), 0.01))
     return solver
 
 
 def run(
-    program: Program, lp: highspy.HighsLp, *, seconds: float, gap: float, threads: int = 1, start: np.ndarray | None = None
+    program: Program,
+    lp: highspy.HighsLp,
+    *,
+    seconds: float,
+    gap: float,
+    threads: int = 1,
+    nodes: int | None = None,
+    start: np.ndarray | None = None,
 ) -> Run:
     """Solve a program from :func:`~gridplan.roadmap._program.load`, from a plan if one is given.
 
@@ -46,12 +55,12 @@ def run(
     again without a start, otherwise the plan is kept with its own value.
     """
     begin = time.monotonic()
-    found = _once(program, lp, quiet(threads=threads, seconds=seconds, gap=gap), start)
+    found = _once(program, lp, quiet(threads=threads, seconds=seconds, gap=gap, nodes=nodes), start)
     if start is not None and found.proved and found.values is not None:
         own = lp.offset_ + float(np.asarray(lp.col_cost_) @ found.values)
         if found.value - own > 1e-6 * max(abs(own), 1.0):
             left = seconds - (time.monotonic() - begin)
-            again = _once(program, lp, quiet(threads=threads, seconds=left, gap=gap), None)
+            again = _once(program, lp, quiet(threads=threads, seconds=left, gap=gap, nodes=nodes), None)
             return again if again.values is not None else found
     return found
 
@@ -79,9 +88,10 @@ def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray
 
     Without columns and rows if there is no optimum or the time is over.
     """
-    solver = quiet(seconds=seconds)
+    solver, whole = quiet(seconds=seconds), lp.integrality_
     lp.integrality_ = []
     solver.passModel(lp)
+    lp.integrality_ = whole
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return np.zeros(0), np.zeros(0), np.nan

@@ -17,10 +17,12 @@ from functools import cached_property
 import numpy as np
 
 from gridplan.roadmap._model import Model
+from gridplan.roadmap._order import Shelf
 from gridplan.roadmap._windows import before
 
 MOST = 11  # kinds; more would make too many states
 NEG = -1e12
+TRIES = 5000  # to place the projects of a state; a state for which they do not tell stays
 PRICES = 80  # prices of the fractional knapsack that are tried
 
 
@@ -77,7 +79,17 @@ class States:
         """Whether budgets and dates let the projects of a state be in service, year x state."""
         cost = self.used[self.shared].T @ self.takes.T
         late = (~self.possible[self.shared].T).astype(int) @ self.takes.T > 0
-        return (cost <= self.amount[:, None] * (1 + 1e-9) + 1e-6) & ~late
+        found = (cost <= self.amount[:, None] * (1 + 1e-9) + 1e-6) & ~late
+        shelf, years = Shelf(self.model), len(found)
+        first = np.zeros(self.count, dtype=int)
+        for state in range(1, self.count):
+            first[state] = max(first[state & ~(1 << k)] for k in range(len(self.kinds)) if state >> k & 1)
+            projects = self.shared[self.takes[state]]
+            while first[state] < years and not (
+                found[first[state], state] and shelf.takes(projects, first[state], TRIES)
+            ):
+                first[state] += 1
+        return found & (np.arange(years)[:, None] >= first)
 
     def has(self, kinds: int) -> np.ndarray:
         """Return whether a state has any of some kinds."""
