@@ -10,12 +10,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
+from threadpoolctl import threadpool_limits
 
 from gridplan import futures, needs, network, performance, reliability
 from gridplan.applications import OperatingCase, _changed, _flexible, flexibility, monitoring, voltage, voltvar
 from gridplan.applications import restoration as restoring
 from gridplan.applications.voltvar import _summary
-from gridplan.assess import _options, _outages, _restoration, _tasks, _threads
+from gridplan.assess import _options, _outages, _restoration, _tasks
 from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
 from gridplan.powerflow import PowerFlow, Profiles
@@ -78,7 +79,7 @@ def basis(shared: Shared, task: Task, name: str) -> object:
     """Make what tasks like one take from the base year, by its name."""
     study = _tasks.narrowed(shared.study, task)
     make = {"restoration": today, "meters": meters}[name]
-    with _threads.single():
+    with threadpool_limits(1, user_api="blas"):  # a sum shared out among threads has other last bits
         return shared.once(name, lambda: make(shared, study))
 
 
@@ -88,7 +89,7 @@ def evaluate(shared: Shared, task: Task, known: Mapping[str, object] | None = No
         shared.once(name, lambda value=value: value)
     study = _tasks.narrowed(shared.study, task)
     work = {"restoration": of_restoration, "voltage": of_voltage, "flexibility": of_flexibility, _tasks.JOINT: of_all}
-    with _threads.single():
+    with threadpool_limits(1, user_api="blas"):
         return work[task.group](shared, study, task).assign(group=task.group)
 
 
