@@ -227,7 +227,8 @@ def binding(
     shown = shown.assign(unit=unit, fund=[_label(name, labels) for name in shown["fund"]])
     columns = ["kind", "fund", "year", "used", "allowed", "unit", "per_unit"]
     title = f"{len(shown)} limits and targets bind" if len(shown) else "No limit and no target binds"
-    caption = f"What one more unit would bring to the {quantity[:1].lower() + quantity[1:]} is that of the relaxed problem: an estimate."
+    aim = quantity[:1].lower() + quantity[1:]
+    caption = f"What one more unit would bring to the {aim} is that of the relaxed problem: an estimate."
     return Table(shown[columns], "binding", title, caption, {"used": 1, "allowed": 1, "per_unit": 2}, rows)
 
 
