@@ -171,6 +171,20 @@ def test_powers_are_exchanged_on_the_matrix_of_another_case():
     pd.testing.assert_frame_equal(shared.result.vm_pu, built.result.vm_pu, check_exact=True)
 
 
+def test_steps_that_an_option_does_not_touch_need_no_power_flow_of_their_own():
+    before = sunny()
+    joint = flexibility.evaluate(before, flexibility.Settings(TABLE), ["storage+der_management"])["storage+der_management"]
+    whole = _flexible.simulate(joint.case)
+    assert 0 < len(joint.state.changed) < len(before.profiles.time)
+    pd.testing.assert_frame_equal(joint.state.outside, whole.outside, check_freq=False)
+    for name in ("vm_pu", "line_loading_percent", "slack_p_mw"):
+        own, expected = (getattr(state.result, name).to_numpy() for state in (joint.state, whole))
+        assert own == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert joint.state.result.steps["converged"].all()
+    for element, power in whole.power.items():
+        assert joint.state.power[element].to_numpy() == pytest.approx(power.to_numpy(), abs=1e-12)
+
+
 def test_linear_programs_start_and_start_again_where_they_are_told():
     span, matrix = _linear.Span(np.zeros(2), np.full(2, 5.0)), np.array([[1.0, 1.0]])
     for start in (None, (np.array([1]), np.array([0]))):
