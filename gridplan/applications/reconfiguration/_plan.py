@@ -255,12 +255,12 @@ class _Problem:
         return cls(case, settings, circuit, consumption, before, _relaxed(case.limits, before), models)
 
     def arrays(self, steps: np.ndarray, critical: np.ndarray) -> _sweep.Arrays:
-        """States of a period, and single steps that count for the limits only."""
+        """States of a period; before them single steps that count for the limits only, which soon rule a topology out."""
         profiles = self.case.profiles
         states, weights = _states.representative(profiles, self.consumption, steps, self.settings.states)
         if len(critical):
-            states = np.vstack([states, _states.single(profiles, self.consumption, critical)])
-            weights = np.r_[weights, np.zeros(len(critical))]
+            states = np.vstack([_states.single(profiles, self.consumption, critical), states])
+            weights = np.r_[np.zeros(len(critical)), weights]
         return _states.loaded(self.circuit, states, weights, self.limits)
 
     def best(self, steps: np.ndarray) -> Reconfiguration:

@@ -16,6 +16,7 @@ _OUTSIDE = 1e9
 _TOLERANCE = 1e-9
 _ITERATIONS = 200
 _SCREEN = 1.03  # of the estimated losses: a place in a loop above it is not solved
+_SCREEN_OUTSIDE = 1.2  # the same where limits are not kept yet: to keep them may cost losses
 _SLACKNESS = 1e-7  # pu of voltage or of loading that a limit may be exceeded by: rounding
 
 
@@ -217,7 +218,7 @@ def estimate(a, closed, order, parent):
 def cost(a, closed, order, parent, v, current, ceiling=np.inf):  # noqa: PLR0913, PLR0917
     """Weighted losses of a topology [pu]; infinite without a solution, above `_OUTSIDE` outside the limits.
 
-    States after the one in which the losses pass `ceiling` are not solved.
+    States after the one in which losses or limits pass `ceiling` are not solved.
     """
     if not tree(a, closed, order, parent):
         return np.inf
@@ -225,6 +226,8 @@ def cost(a, closed, order, parent, v, current, ceiling=np.inf):  # noqa: PLR0913
     for state in range(len(a.weight)):
         if total > ceiling:
             return total
+        if outside > 0.0 and _OUTSIDE * (1.0 + outside) > ceiling:
+            return _OUTSIDE * (1.0 + outside)
         if not solve(a, closed, state, order, parent, v, current):
             return np.inf
         total += a.weight[state] * losses(a, closed, v, current)
@@ -273,7 +276,7 @@ def _walk(a, closed, switchable, tie, best, whole):
     tree(a, closed, order, parent)
     loop = _loop(a, tie, parent, depths(a, order, parent))
     here = np.flatnonzero(loop == tie)[0]
-    limit = _SCREEN * estimate(a, closed, order, parent) if whole and best < _OUTSIDE else np.inf
+    limit = (_SCREEN if best < _OUTSIDE else _SCREEN_OUTSIDE) * estimate(a, closed, order, parent) if whole else np.inf
     chosen = tie
     closed[tie] = True
     for way in (-1, 1):
