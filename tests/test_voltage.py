@@ -51,7 +51,8 @@ def test_more_in_service_is_never_worse(found):
             case = found[small].case
             if (id(case), objective) not in known:
                 known[id(case), objective] = voltvar.score(case, voltvar.Settings(objective=objective))
-            assert found[large].score <= known[id(case), objective]
+            *hours, size = found[large].score
+            assert (*hours, size * (1 - 1e-12)) <= known[id(case), objective]  # sums of the table may have other last bits
 
 
 def test_an_option_alone_is_that_of_the_set(case, settings, found):
