@@ -14,11 +14,11 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program, read
-from gridplan.roadmap._solver import relaxed, run
+from gridplan.roadmap._solver import Effort, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
-LOSS = 0.005  # share of the value by which the program of the rest stays below its relaxation, in favourable cases
+LOSS = 0.01  # share of the value by which the program of the rest stays below its relaxation, in favourable cases
 TIGHT = 1e-2  # gap to which the rest is solved
 NODES = 1  # of its program at most
 
@@ -48,7 +48,7 @@ class Near:
     def look(self, program: Program, x: np.ndarray, tries: int, *, seconds: float, seed: int = 0) -> None:
         """Look for a better plan near the solution of a linear program."""
         every, many = self._order(program, x)
-        starts, value = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
+        starts, _ = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
         self.keep(starts)
         key = starts[self.shared].tobytes()
         if key not in self.seen:
@@ -77,7 +77,7 @@ class Near:
         self.lp.col_upper_, self.lp.col_lower_ = upper, lower
         top = relaxed(self.lp, seconds=seconds)[2]
         if top > self.value + LOSS * abs(self.value):
-            result = run(self.program, self.lp, seconds=seconds, gap=TIGHT, nodes=NODES)
+            result = run(self.program, self.lp, Effort(seconds, TIGHT, nodes=NODES))
             if result.values is not None:
                 self.keep(*read(self.program, result.values))
         self.lp.col_upper_, self.lp.col_lower_ = free

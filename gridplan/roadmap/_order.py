@@ -69,7 +69,9 @@ class Packed:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.space, self.goal))
 
-    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0) -> tuple[np.ndarray, float]:
+    def improve(
+        self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0
+    ) -> tuple[np.ndarray, float]:
         """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
         every = np.array([*order, *rest], dtype=np.int64)
         random = np.random.default_rng(seed)

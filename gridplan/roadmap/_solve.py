@@ -17,7 +17,7 @@ from gridplan.roadmap._portfolio import Portfolio
 from gridplan.roadmap._program import load, point, read, write
 from gridplan.roadmap._relax import relaxation
 from gridplan.roadmap._result import Roadmap, answer, no_answer
-from gridplan.roadmap._solver import Run, run
+from gridplan.roadmap._solver import Effort, Run, run
 from gridplan.roadmap._states import states
 
 Floors = tuple[tuple[Weights, float], ...]
@@ -124,9 +124,8 @@ def _best(
     program = write(model, whole_options=bool(floors) or len(model.targets) > 0, floors=floors)
     start = _warm(model, weight, known, floors) if options else None
     values = None if start is None else point(program, *start)
-    result = run(
-        program, load(program, weight), seconds=clock.left(), gap=choices.gap_percent / 100, start=values, threads=choices.threads
-    )
+    effort = Effort(clock.left(), choices.gap_percent / 100, choices.threads)
+    result = run(program, load(program, weight), effort, start=values)
     if result.values is None and start is None:
         return None
     return _better(model, weight, result, None if result.values is None else read(program, result.values), start)
