@@ -23,8 +23,9 @@ from gridplan.roadmap._states import states
 Floors = tuple[tuple[Weights, float], ...]
 LARGE = 800  # possible starts from which on the search goes over the states of the shared projects
 ROUNDS = 12  # of the search for the highest ratio
-SEARCH = 0.1  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+SEARCH = 0.05  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
 TABLES = 0.08  # share of the time limit that is kept for the tables of the answer
+SAME = 1e-6  # values nearer to each other than this, as a share, are the same
 TIES = 1e-3  # gap above which ties are not settled: plans nearer to the best may be hidden in it
 
 
@@ -140,7 +141,8 @@ def _by_states(model: Model, weight: Weights, known: list[np.ndarray], clock: Cl
     plan, bound = search(shared, weight, value, seconds=clock.left())
     best = start if plan is None else plan
     value = _plan.value(model, *best, weight)
-    return Found(*best, value, max(bound, value))
+    near = bound <= value + SAME * max(abs(value), 1.0)
+    return Found(*best, value, value if near else bound)
 
 
 def _warm(model: Model, weight: Weights, known: list[np.ndarray], floors: Floors) -> tuple[np.ndarray, list[np.ndarray]] | None:
