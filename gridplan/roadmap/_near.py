@@ -18,9 +18,10 @@ from gridplan.roadmap._solver import Effort, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
-LOSS = 0.01  # share of the value by which the program of the rest stays below its relaxation, in favourable cases
+LOSS = 0.01  # share by which the relaxation of the rest must be above the best value; the program loses about as much
 TIGHT = 1e-2  # gap to which the rest is solved
-NODES = 1  # of its program at most
+SAME = 1e-9  # a plan is better only by more than this share: less is rounding
+NODES = 1  # of its tree at most: a plan is wanted, no proof
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
 
@@ -31,10 +32,18 @@ class Near:
 
     Attributes
     ----------
+    packed
+        Model and objective for the search over orders.
     program, lp
         The program of the model without states.
     shared
         Shared projects.
+    value
+        Value of the best plan known.
+    plan
+        The best plan found here; none while none is better than the one known at first.
+    seen
+        Starts of the shared projects that have been tried.
     """
 
     packed: Packed
@@ -46,7 +55,7 @@ class Near:
     seen: set[bytes] = field(default_factory=set)
 
     def look(self, program: Program, x: np.ndarray, tries: int, *, seconds: float, seed: int = 0) -> None:
-        """Look for a better plan near the solution of a linear program."""
+        """Look for a better plan near the solution `x` of a linear program, by so many tries of orders."""
         every, many = self._order(program, x)
         starts, _ = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
         self.keep(starts)
@@ -88,5 +97,9 @@ class Near:
         if not len(model.targets) or options is None:
             options = _plan.choose(model, starts, weight)
         value = _plan.value(model, starts, options, weight)
-        if value > self.value and not _plan.broken(model, starts) and _plan.targets_met(model, options).all():
+        if (
+            value > self.value + SAME * max(abs(value), 1.0)
+            and not _plan.broken(model, starts)
+            and _plan.targets_met(model, options).all()
+        ):
             self.value, self.plan = value, (starts, options)

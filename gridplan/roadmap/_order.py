@@ -94,10 +94,14 @@ def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
 
 
 class Shelf:
-    """Whether projects can all be in service in a year, within every limit of every year, other projects aside."""
+    """Whether projects can all be in service in a year, within every limit of every year, other projects aside.
+
+    A limit of which some project gives back, a running budget with savings, is left aside: other projects may make room.
+    """
 
     def __init__(self, model: Model) -> None:
         use, self._amount = _limits(model)
+        self._amount[[bool((limit.use < 0).any()) for limit in model.limits]] = np.inf
         times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
         self._space = (*times, use, *_waits(model)[:3])
         self._rank, self._price = _rank(model), model.spend[:, 0, :].sum(axis=1)

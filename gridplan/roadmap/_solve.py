@@ -66,9 +66,9 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     -----
     Small problems go to the solver as they are. From 800 possible starts on, and where areas share projects that a budget
     pays for, a branch and bound over the states of those projects finds plan and bound. A search that ends by its gap takes
-    the same steps each time, unless one of its small programs meets a time limit of its own: the same tables give the same
-    roadmap. One that ends by its time limit gives the best plan that this machine found by then; plan and bound hold, but
-    another run may find others. Ties are settled by rule where the plan is proved within 0.1 %.
+    the same steps each time: the same tables give the same roadmap. One that ends by its time limit gives the best plan that
+    this machine found by then; plan and bound hold, but another run may find others. Ties are settled by rule where the plan
+    is proved within 0.1 %.
 
     Raises
     ------
