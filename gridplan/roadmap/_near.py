@@ -6,6 +6,7 @@ shared projects given, the linear program of the rest is nearly tight, so that a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import highspy
@@ -78,6 +79,7 @@ class Near:
 
     def finish(self, starts: np.ndarray, *, seconds: float) -> None:
         """Keep the starts of the shared projects and choose the rest anew."""
+        end = time.monotonic() + seconds
         upper, lower = np.array(self.lp.col_upper_), np.array(self.lp.col_lower_)
         for p in self.shared:
             for s in self.packed.model.starts(p):
@@ -86,7 +88,7 @@ class Near:
         self.lp.col_upper_, self.lp.col_lower_ = upper, lower
         top = relaxed(self.lp, seconds=seconds)[2]
         if top > self.value + LOSS * abs(self.value):
-            result = run(self.program, self.lp, Effort(seconds, TIGHT, nodes=NODES))
+            result = run(self.program, self.lp, Effort(end - time.monotonic(), TIGHT, nodes=NODES))
             if result.values is not None:
                 self.keep(*read(self.program, result.values))
         self.lp.col_upper_, self.lp.col_lower_ = free
