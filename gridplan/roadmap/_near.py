@@ -19,7 +19,7 @@ from gridplan.roadmap._solver import Effort, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
-LOSS = 0.01  # share by which the relaxation of the rest must be above the best value; the program loses about as much
+LOSS = 0.004  # share by which the relaxation of the rest must be above the best value; the program loses about as much
 TIGHT = 1e-2  # gap to which the rest is solved
 SAME = 1e-9  # a plan is better only by more than this share: less is rounding
 NODES = 1  # of its tree at most: a plan is wanted, no proof
