@@ -125,7 +125,7 @@ def main() -> None:
     """Measure the sizes asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--areas", type=int, nargs="+", default=[10, 30], help="numbers of areas")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the portfolios")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds of the portfolios")
     parser.add_argument("--seconds", type=float, nargs="+", default=[60, 120], help="time limit for each number of areas [s]")
     given = parser.parse_args()
     table = Table(title="Roadmap, 15 years")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 from dataclasses import replace
@@ -16,7 +17,7 @@ from roadmap_steps import Steps
 
 from gridplan import figures, gaps, roadmap
 from gridplan.errors import ParameterError, StudyError
-from gridplan.roadmap import _plan
+from gridplan.roadmap import _plan, _solve
 from gridplan.roadmap._branch import search
 from gridplan.roadmap._model import build
 from gridplan.roadmap._objective import weights
@@ -215,13 +216,16 @@ def problems(draw):
 
 @settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(problems())
-def test_agrees_with_enumeration(problem):
+@pytest.mark.parametrize("large", [0, _solve.LARGE], ids=["search over states", "solver alone"])
+def test_agrees_with_enumeration(large, problem):
     tables, picked = problem
     every = Enumerated(tables, picked)
     best = max((every.value(plan) for plan in every.plans()), default=None)
     plain = Steps(tables, picked).solve(seconds=60.0, gap=0.0)
     assert best is None if plain is None else plain[0] == pytest.approx(best, abs=1e-4)
-    found = roadmap.solve(roadmap.portfolio(tables), picked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_solve, "LARGE", large)
+        found = roadmap.solve(roadmap.portfolio(tables), picked)
     if best is None:
         assert found.status == "infeasible"
         assert len(found.relaxations) > 0
@@ -253,6 +257,36 @@ def test_the_search_over_states_agrees_with_enumeration(problem):
     nothing, bound = search(shared, weight, best, seconds=60.0)
     assert nothing is None
     assert bound == pytest.approx(best, abs=1e-4)
+
+
+def generated(**size):
+    """Make a random portfolio with the generator of the benchmark."""
+    path = Path(__file__).parents[1] / "benchmarks" / "roadmap.py"
+    spec = importlib.util.spec_from_file_location("benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.portfolio(**size)
+
+
+def test_a_generated_portfolio_is_solved_better_than_by_rule_and_the_same_each_time(monkeypatch):
+    given = roadmap.portfolio(generated(areas=6, platforms=8, years=9, seed=11, spend_years=(1, 2)))
+    picked = roadmap.Choices(2026, 2034, 5.0, gap_percent=3.0, time_limit_s=60.0)
+    alone = roadmap.solve(given, replace(picked, time_limit_s=4.0))
+    monkeypatch.setattr(_solve, "LARGE", 0)
+    found, again = roadmap.solve(given, picked), roadmap.solve(given, picked)
+    assert found.status == "optimal"
+    assert found.value > found.compared["value"].iloc[1:].max()
+    assert found.bound >= alone.value - 1e-6
+    assert alone.bound >= found.value - 1e-6
+    assert found.spend["used"].le(found.spend["allowed"] + 1e-6).all()
+    pd.testing.assert_frame_equal(found.schedule, again.schedule)
+
+
+def test_a_portfolio_in_which_nothing_pays_is_proved_to_be_empty(monkeypatch):
+    monkeypatch.setattr(_solve, "LARGE", 0)
+    given = roadmap.portfolio(generated(areas=3, platforms=8, years=8, seed=10, spend_years=(1, 2)))
+    found = roadmap.solve(given, roadmap.Choices(2026, 2033, 5.0, gap_percent=1.0))
+    assert (found.status, found.value, found.gap_percent, len(found.schedule)) == ("optimal", 0.0, 0.0, 0)
 
 
 # ---------------------------------------------------------------------------------------------- published optima

@@ -2,10 +2,11 @@
 
 A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
 states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
-is split by a kind that the linear program opens in part: open in that year, or not. Where nothing is open in part the
-mixed-integer program with the states that are left finishes the node. The search goes straight down first, for a plan; if that is
-better by more than the gap asked for the search begins anew with the states that can still be part of a better one. While more
-states than the linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
+is split by a kind that the linear program opens in part: open in that year, or not. Where few states are left, or nothing is open
+in part, the mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there
+are none. A plan is sought near the linear programs of nodes (:mod:`~gridplan.roadmap._near`); if it is better by more than the
+gap asked for the search begins anew with the states that can still be part of a better one. While more states than the linear
+program bears are live, a round looks only at those with the highest bounds: everything above its floor.
 """
 
 from __future__ import annotations
@@ -17,21 +18,23 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
-from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._near import Near, Plan
+from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import read
-from gridplan.roadmap._solver import quiet, relaxed, run
+from gridplan.roadmap._solver import Effort, quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
 STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
-DIVE = 25  # nodes after which the search goes straight down once more
-LEAF = 20  # nodes of the program of a leaf when it is first looked at
-REST = 0.5  # share of the gap asked for that the program of a leaf may leave
-TRIES = 3000
-FIRST = 20000
-STARTS = 3
+SMALL = 30  # live states from which down a node is tried by the mixed-integer program
+NODES = 20  # of that program at first, four times as many each time it comes back
+DIVE = 10  # nodes after which the search goes straight down once more
+REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
+STARTS = 3  # searches for a plan near the program without states
+FIRST = 20000  # orders tried by each of them
+LOOKS = 20  # nodes of a round near each of which a plan is sought; then near one of DIVE
+TRIES = 3000  # orders tried at each node
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
 Node = tuple[float, np.ndarray]  # bound, live states
@@ -47,10 +50,11 @@ class Tree:
     end: float
     floor: float  # bound below which nodes are left aside in this round
     first: np.ndarray | None = None  # values of the states at the prices of the first node
-    rest: float = -np.inf  # bound of leaves that are finished
-    effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the programs of leaves
+    rest: float = -np.inf  # bound of nodes that are given up
+    effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the mixed-integer program of each small node so far
     heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
     count: int = 0
+    done: int = 0
 
     @property
     def value(self) -> float:
@@ -110,19 +114,15 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
             return near.plan, bound
         floor = max(least, _level(alive, tables, most))
         top, some = kept(alive, tables, floor)
-        strong = strengthen(states, weight, base, some)
-        tree = Tree(strong, _solver(strong, states.model.choices.threads), near, end, floor)
+        tree = _tree(strengthen(states, weight, base, some), near, end=end, floor=floor)
         tree.push([(top, some)])
         _explore(tree)
+        tables += [] if tree.first is None or floor > least else [tree.first]
         waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
-        bound = min(bound, max(waiting, tree.rest, tree.least))
-        if near.value == before and not tree.heap and floor <= least:
+        bound = max(min(bound, max(waiting, tree.rest, tree.least)), least)
+        if not tree.heap and floor <= least:
             return near.plan, bound
         most *= 4 if near.value == before else 1
-        if floor <= least:
-            tables += [] if tree.first is None else [tree.first]
-            if not tree.heap:
-                return near.plan, bound
 
 
 def _first(states: States, weight: Weights, base: np.ndarray, *, value: float, end: float) -> tuple[Near, np.ndarray]:
@@ -143,26 +143,25 @@ def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
     return float(chain[-most]) if len(chain) > most else -np.inf
 
 
-def _solver(strong: Strong, threads: int) -> highspy.Highs:
-    """Return the solver of the linear programs; it keeps its basis from node to node."""
-    solver, whole = quiet(threads=threads), strong.lp.integrality_
+def _tree(strong: Strong, near: Near, *, end: float, floor: float) -> Tree:
+    """Return a tree with the solver of its linear programs, which keeps its basis from node to node."""
+    solver, whole = quiet(Effort()), strong.lp.integrality_
     strong.lp.integrality_ = []
     solver.passModel(strong.lp)
     strong.lp.integrality_ = whole
-    return solver
+    return Tree(strong, solver, near, end, floor)
 
 
 def _explore(tree: Tree) -> None:
     """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
-    done, down, below, least = 0, True, None, _least(tree.value, tree.gap)
+    down, below, least = True, None, _least(tree.value, tree.gap)
     while tree.left > 0 and tree.value <= least and (below or tree.heap):
         if below is None:
             bound, _, alive = heapq.heappop(tree.heap)
             below = (-bound, alive)
         parts = _node(tree, *below) if below[0] > tree.least else []
-        done += 1
         parts.sort(key=lambda part: part[0])
-        down = bool(parts) and (down or tree.near.plan is None or done % DIVE == 0)
+        down = bool(parts) and (down or tree.near.plan is None or tree.done % DIVE == 0)
         below = parts.pop() if down else None
         tree.push(parts)
     if below is not None:
@@ -178,27 +177,30 @@ def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
     if not len(x):
         tree.rest = max(tree.rest, bound)  # no time left, or the solver gave up
         return []
-    tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.count)
-    bound = min(bound, top)
-    if bound <= tree.least:
-        return []
+    tree.done += 1
+    if tree.done <= LOOKS or tree.done % DIVE == 0:
+        tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.done)
     tables = [tree.strong.base, values(tree.strong, prices, alive)]
     tree.first = tables[1] if tree.first is None else tree.first
-    top, alive = kept(alive, tables, tree.least)
-    bound = min(bound, top)
-    if bound <= tree.least:
-        return []
-    split = _split(tree, x, tables, alive, bound)
-    if split is None:
-        return _leaf(tree, bound, alive)
-    parts, (year, has) = [], split
-    for side in (has, ~has):
-        half = alive.copy()
-        half[year] &= side
-        top, some = kept(half, tables, tree.least)
-        if min(top, bound) > tree.least:
+    best, alive = kept(alive, tables, tree.least)
+    return _parts(tree, x, tables, alive, min(bound, top, best))
+
+
+def _parts(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> list[Node]:
+    """Return both halves of a node that can still be part of a better plan; itself if it cannot be split."""
+    split = _split(tree, x, tables, alive, bound) if bound > tree.least else None
+    if bound > tree.least and (split is None or alive.sum() <= SMALL):
+        bound = min(bound, _small(tree, alive))
+    parts = [(bound, alive)]
+    if bound > tree.least and split is not None:
+        year, has = split
+        parts = []
+        for side in (has, ~has):
+            half = alive.copy()
+            half[year] &= side
+            top, some = kept(half, tables, tree.least)
             parts.append((min(top, bound), some))
-    return parts
+    return [part for part in parts if part[0] > tree.least]
 
 
 def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
@@ -240,19 +242,18 @@ def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
     return best
 
 
-def _leaf(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
-    """Finish a node by the mixed-integer program with the states that are left; what is not finished comes back with more effort."""
+def _small(tree: Tree, alive: np.ndarray) -> float:
+    """Return a bound from the mixed-integer program with the states that are left; a few nodes of it at first, more each time."""
     strong, lp, key = tree.strong, tree.strong.lp, alive.tobytes()
-    tree.effort[key] = 4 * tree.effort.get(key, LEAF // 4)
+    nodes = tree.effort[key] = 4 * tree.effort.get(key, NODES // 4)
     whole, upper = lp.col_upper_, np.array(lp.col_upper_)
     upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
     lp.col_upper_ = upper
-    seconds, threads = max(tree.left, 0.1), strong.states.model.choices.threads
-    result = run(strong.program, lp, seconds=seconds, gap=REST * tree.gap, threads=threads, nodes=tree.effort[key])
+    effort = Effort(max(tree.left, 0.01), REST * tree.gap, strong.states.model.choices.threads, nodes, tree.least)
+    result = run(strong.program, lp, effort)
     lp.col_upper_ = whole
     if result.values is not None:
         tree.near.keep(*read(strong.program, result.values))
-    bound = -np.inf if result.infeasible else min(bound, result.bound)
     if result.proved:
-        tree.rest = max(tree.rest, bound)
-    return [(bound, alive)] if bound > tree.least and not result.proved else []
+        tree.rest = max(tree.rest, result.bound)
+    return -np.inf if result.proved else result.bound

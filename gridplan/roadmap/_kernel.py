@@ -188,7 +188,7 @@ def together(now: np.ndarray, many: int, group: np.ndarray, random: np.random.Ge
         if group[now[i]] != chosen and i < many:
             rest += 1
     place = random.integers(0, rest + 1) if random.random() < 0.7 else len(now)
-    at, size = 0, 0
+    size = 0
     for i in range(len(now)):
         size += group[now[i]] == chosen
     place = min(place, len(now) - size)

@@ -6,6 +6,7 @@ shared projects given, the linear program of the rest is nearly tight, so that a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import highspy
@@ -14,13 +15,14 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program, read
-from gridplan.roadmap._solver import relaxed, run
+from gridplan.roadmap._solver import Effort, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
-LOSS = 0.005  # share of the value by which the program of the rest stays below its relaxation, in favourable cases
+LOSS = 0.004  # share by which the relaxation of the rest must be above the best value; the program loses about as much
 TIGHT = 1e-2  # gap to which the rest is solved
-NODES = 1  # of its program at most
+SAME = 1e-9  # a plan is better only by more than this share: less is rounding
+NODES = 1  # of its tree at most: a plan is wanted, no proof
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
 
@@ -31,10 +33,18 @@ class Near:
 
     Attributes
     ----------
+    packed
+        Model and objective for the search over orders.
     program, lp
         The program of the model without states.
     shared
         Shared projects.
+    value
+        Value of the best plan known.
+    plan
+        The best plan found here; none while none is better than the one known at first.
+    seen
+        Starts of the shared projects that have been tried.
     """
 
     packed: Packed
@@ -46,9 +56,9 @@ class Near:
     seen: set[bytes] = field(default_factory=set)
 
     def look(self, program: Program, x: np.ndarray, tries: int, *, seconds: float, seed: int = 0) -> None:
-        """Look for a better plan near the solution of a linear program."""
+        """Look for a better plan near the solution `x` of a linear program, by so many tries of orders."""
         every, many = self._order(program, x)
-        starts, value = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
+        starts, _ = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
         self.keep(starts)
         key = starts[self.shared].tobytes()
         if key not in self.seen:
@@ -69,6 +79,7 @@ class Near:
 
     def finish(self, starts: np.ndarray, *, seconds: float) -> None:
         """Keep the starts of the shared projects and choose the rest anew."""
+        end = time.monotonic() + seconds
         upper, lower = np.array(self.lp.col_upper_), np.array(self.lp.col_lower_)
         for p in self.shared:
             for s in self.packed.model.starts(p):
@@ -77,7 +88,7 @@ class Near:
         self.lp.col_upper_, self.lp.col_lower_ = upper, lower
         top = relaxed(self.lp, seconds=seconds)[2]
         if top > self.value + LOSS * abs(self.value):
-            result = run(self.program, self.lp, seconds=seconds, gap=TIGHT, nodes=NODES)
+            result = run(self.program, self.lp, Effort(end - time.monotonic(), TIGHT, nodes=NODES))
             if result.values is not None:
                 self.keep(*read(self.program, result.values))
         self.lp.col_upper_, self.lp.col_lower_ = free
@@ -88,5 +99,9 @@ class Near:
         if not len(model.targets) or options is None:
             options = _plan.choose(model, starts, weight)
         value = _plan.value(model, starts, options, weight)
-        if value > self.value and not _plan.broken(model, starts) and _plan.targets_met(model, options).all():
+        if (
+            value > self.value + SAME * max(abs(value), 1.0)
+            and not _plan.broken(model, starts)
+            and _plan.targets_met(model, options).all()
+        ):
             self.value, self.plan = value, (starts, options)

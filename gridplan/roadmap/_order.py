@@ -69,7 +69,9 @@ class Packed:
         """Return the value of a plan."""
         return float(_kernel.worth(starts, self.space, self.goal))
 
-    def improve(self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0) -> tuple[np.ndarray, float]:
+    def improve(
+        self, order: Sequence[int], rest: Sequence[int], tries: int, *, heat: float = 0.01, seed: int = 0
+    ) -> tuple[np.ndarray, float]:
         """Return better starts and their value, from an order on; `rest` are units that it leaves out."""
         every = np.array([*order, *rest], dtype=np.int64)
         random = np.random.default_rng(seed)
@@ -92,10 +94,14 @@ def pack(model: Model, weight: Weights, *, limits: bool = True) -> Packed:
 
 
 class Shelf:
-    """Whether projects can all be in service in a year, within every limit of every year, other projects aside."""
+    """Whether projects can all be in service in a year, within every limit of every year, other projects aside.
+
+    A limit of which some project gives back, a running budget with savings, is left aside: other projects may make room.
+    """
 
     def __init__(self, model: Model) -> None:
         use, self._amount = _limits(model)
+        self._amount[[bool((limit.use < 0).any()) for limit in model.limits]] = np.inf
         times = (model.low.astype(np.int64), model.high.astype(np.int64), model.steps.astype(np.int64))
         self._space = (*times, use, *_waits(model)[:3])
         self._rank, self._price = _rank(model), model.spend[:, 0, :].sum(axis=1)

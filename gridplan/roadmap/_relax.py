@@ -10,7 +10,7 @@ from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._portfolio import Portfolio
 from gridplan.roadmap._program import INF, Program, load, read, write
-from gridplan.roadmap._solver import run
+from gridplan.roadmap._solver import Effort, run
 
 COLUMNS = ["kind", "item", "year", "allowed", "needed", "difference", "reading"]
 DROP = 10.0  # a mandatory project left out counts as much as ten budgets of a mean year
@@ -35,7 +35,7 @@ def relaxation(given: Portfolio, choices: Choices) -> pd.DataFrame:
     program = write(model, whole_options=True)
     slack = _loosen(program, strict)
     nothing = Weights(np.zeros_like(model.cost), tuple(np.zeros_like(block.benefit) for block in model.blocks))
-    found = run(program, load(program, nothing), seconds=choices.time_limit_s, gap=1e-4, threads=choices.threads)
+    found = run(program, load(program, nothing), Effort(choices.time_limit_s, 1e-4, choices.threads))
     if found.values is None:  # noqa: PD011 - not a frame
         said = [("plan", "all", pd.NA, np.nan, np.nan, np.nan, _hopeless(model))]
         return pd.DataFrame(said if found.infeasible else [], columns=COLUMNS)

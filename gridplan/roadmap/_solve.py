@@ -17,14 +17,15 @@ from gridplan.roadmap._portfolio import Portfolio
 from gridplan.roadmap._program import load, point, read, write
 from gridplan.roadmap._relax import relaxation
 from gridplan.roadmap._result import Roadmap, answer, no_answer
-from gridplan.roadmap._solver import Run, run
+from gridplan.roadmap._solver import Effort, Run, run
 from gridplan.roadmap._states import states
 
 Floors = tuple[tuple[Weights, float], ...]
 LARGE = 800  # possible starts from which on the search goes over the states of the shared projects
 ROUNDS = 12  # of the search for the highest ratio
-SEARCH = 0.1  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
+SEARCH = 0.05  # share of the time limit for the search over orders; turned into a number of tries, so that it is repeatable
 TABLES = 0.08  # share of the time limit that is kept for the tables of the answer
+SAME = 1e-6  # values nearer to each other than this, as a share, are the same
 TIES = 1e-3  # gap above which ties are not settled: plans nearer to the best may be hidden in it
 
 
@@ -65,9 +66,9 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     -----
     Small problems go to the solver as they are. From 800 possible starts on, and where areas share projects that a budget
     pays for, a branch and bound over the states of those projects finds plan and bound. A search that ends by its gap takes
-    the same steps each time, unless one of its small programs meets a time limit of its own: the same tables give the same
-    roadmap. One that ends by its time limit gives the best plan that this machine found by then; plan and bound hold, but
-    another run may find others. Ties are settled by rule where the plan is proved within 0.1 %.
+    the same steps each time: the same tables give the same roadmap. One that ends by its time limit gives the best plan that
+    this machine found by then; plan and bound hold, but another run may find others. Ties are settled by rule where the plan
+    is proved within 0.1 %.
 
     Raises
     ------
@@ -124,9 +125,8 @@ def _best(
     program = write(model, whole_options=bool(floors) or len(model.targets) > 0, floors=floors)
     start = _warm(model, weight, known, floors) if options else None
     values = None if start is None else point(program, *start)
-    result = run(
-        program, load(program, weight), seconds=clock.left(), gap=choices.gap_percent / 100, start=values, threads=choices.threads
-    )
+    effort = Effort(clock.left(), choices.gap_percent / 100, choices.threads)
+    result = run(program, load(program, weight), effort, start=values)
     if result.values is None and start is None:
         return None
     return _better(model, weight, result, None if result.values is None else read(program, result.values), start)
@@ -141,7 +141,8 @@ def _by_states(model: Model, weight: Weights, known: list[np.ndarray], clock: Cl
     plan, bound = search(shared, weight, value, seconds=clock.left())
     best = start if plan is None else plan
     value = _plan.value(model, *best, weight)
-    return Found(*best, value, max(bound, value))
+    near = bound <= value + SAME * max(abs(value), 1.0)
+    return Found(*best, value, value if near else bound)
 
 
 def _warm(model: Model, weight: Weights, known: list[np.ndarray], floors: Floors) -> tuple[np.ndarray, list[np.ndarray]] | None:

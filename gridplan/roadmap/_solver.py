@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -25,29 +25,33 @@ class Run:
     infeasible: bool
 
 
-def quiet(*, threads: int = 1, seconds: float = np.inf, gap: float = 0.0, nodes: int | None = None) -> highspy.Highs:
+@dataclass(frozen=True)
+class Effort:
+    """How far one run goes; plans worth no more than `cutoff` are of no interest, and then none are sought but by branching."""
+
+    seconds: float = np.inf
+    gap: float = 0.0
+    threads: int = 1
+    nodes: int | None = None
+    cutoff: float | None = None
+
+
+def quiet(effort: Effort) -> highspy.Highs:
     """Return a solver that prints nothing; the plain class, whose wrapper prints a banner before it can be silenced."""
-    solver = highspy._Highs()
-    solver.setOptionValue("output_flag", False)
-    for name, value in (("threads", threads), ("random_seed", SEED), ("mip_rel_gap", gap), ("mip_abs_gap", 1e-6)):
+    solver, options = highspy._Highs(), {"output_flag": False, "random_seed": SEED, "mip_abs_gap": 1e-6}
+    options |= {"threads": effort.threads, "mip_rel_gap": effort.gap}
+    if effort.nodes is not None:
+        options["mip_max_nodes"] = effort.nodes
+    if effort.cutoff is not None:
+        options |= {"objective_bound": -effort.cutoff, "mip_heuristic_effort": 0.0}
+    if np.isfinite(effort.seconds):
+        options["time_limit"] = max(float(effort.seconds), 0.01)
+    for name, value in options.items():
         solver.setOptionValue(name, value)
-    if nodes is not None:
-        solver.setOptionValue("mip_max_nodes", nodes)
-    if np.isfinite(seconds):
-        solver.setOptionValue("time_limit", max(float(seconds), 0.01))
     return solver
 
 
-def run(
-    program: Program,
-    lp: highspy.HighsLp,
-    *,
-    seconds: float,
-    gap: float,
-    threads: int = 1,
-    nodes: int | None = None,
-    start: np.ndarray | None = None,
-) -> Run:
+def run(program: Program, lp: highspy.HighsLp, effort: Effort, *, start: np.ndarray | None = None) -> Run:
     """Solve a program from :func:`~gridplan.roadmap._program.load`, from a plan if one is given.
 
     HiGHS 1.16 may report the value of a plan that its presolve has made better than the one it was started from, and still return
@@ -55,13 +59,15 @@ def run(
     again without a start, otherwise the plan is kept with its own value.
     """
     begin = time.monotonic()
-    found = _once(program, lp, quiet(threads=threads, seconds=seconds, gap=gap, nodes=nodes), start)
+    found = _once(program, lp, quiet(effort), start)
     if start is not None and found.proved and found.values is not None:
         own = lp.offset_ + float(np.asarray(lp.col_cost_) @ found.values)
         if found.value - own > 1e-6 * max(abs(own), 1.0):
-            left = seconds - (time.monotonic() - begin)
-            again = _once(program, lp, quiet(threads=threads, seconds=left, gap=gap, nodes=nodes), None)
+            left = effort.seconds - (time.monotonic() - begin)
+            again = _once(program, lp, quiet(replace(effort, seconds=left)), None)
             return again if again.values is not None else found
+    if effort.cutoff is not None:
+        found = replace(found, bound=effort.cutoff if found.infeasible else max(found.bound, effort.cutoff))
     return found
 
 
@@ -88,7 +94,7 @@ def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray
 
     Without columns and rows if there is no optimum or the time is over.
     """
-    solver, whole = quiet(seconds=seconds), lp.integrality_
+    solver, whole = quiet(Effort(seconds)), lp.integrality_
     lp.integrality_ = []
     solver.passModel(lp)
     lp.integrality_ = whole

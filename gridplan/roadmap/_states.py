@@ -85,9 +85,7 @@ class States:
         for state in range(1, self.count):
             first[state] = max(first[state & ~(1 << k)] for k in range(len(self.kinds)) if state >> k & 1)
             projects = self.shared[self.takes[state]]
-            while first[state] < years and not (
-                found[first[state], state] and shelf.takes(projects, first[state], TRIES)
-            ):
+            while first[state] < years and not (found[first[state], state] and shelf.takes(projects, first[state], TRIES)):
                 first[state] += 1
         return found & (np.arange(years)[:, None] >= first)
 
