@@ -279,7 +279,9 @@ def replay(table: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "E
     figure.update_layout(barmode="group", bargap=0.35, height=190 + 56 * max(len(own), 1))
     figure.update_layout(legend={**LEGEND, "traceorder": "reversed"})
     figure.update_xaxes(title_text=f"Benefit of the year [k{currency}/yr]", tickformat=",~r", showgrid=True, zeroline=True)
-    alt = "; ".join(f"{r.stream}: {r.predicted_keur:.1f} counted, {r.replayed_keur:.1f} simulated" for r in own.itertuples())
+    alt = "; ".join(
+        f"{_label(r.stream, labels)}: {r.predicted_keur:.1f} counted, {r.replayed_keur:.1f} simulated" for r in own.itertuples()
+    )
     caption = f"Deferred reinforcement, and what only changes hands, left out. {replay_words(table).markdown}"
     return Figure(figure, "replay-benefits-by-stream", _replay_title(own, currency), caption, alt or "No benefit.", own)
 
@@ -449,12 +451,12 @@ def money(flows: pd.DataFrame, *, labels: Mapping[str, str], currency: str = "EU
     figure.update_layout(barmode="relative", legend=LEGEND, margin={"t": 100}, height=480)
     figure.update_xaxes(title_text="Year", dtick=1)
     figure.update_yaxes(title_text=f"Benefits and costs [k{currency}/yr]", separatethousands=True, zeroline=True)
-    title, alt = _money_words(own, currency)
+    title, alt = _money_words(own, labels, currency)
     caption = "Simulated benefits above, costs below, not discounted; hatched: declared benefits, in no sum."
     return Figure(figure, "money", title, caption, alt, own)
 
 
-def _money_words(own: pd.DataFrame, currency: str) -> tuple[str, str]:
+def _money_words(own: pd.DataFrame, labels: Mapping[str, str] | None, currency: str) -> tuple[str, str]:
     if own.empty:
         return "Nothing is built, nothing is gained", "None."
     last = own[own["year"] == own["year"].max()]
@@ -464,7 +466,8 @@ def _money_words(own: pd.DataFrame, currency: str) -> tuple[str, str]:
     gained, spent = f"{number(gain, 0)} k{currency} of simulated benefits", f"{number(run, 0)} k{currency} of running cost"
     title = f"In {year} the plan brings {gained} against {spent}"
     sums = own.groupby(["kind", "stream"])["value_keur"].sum()
-    return title, "; ".join(f"{stream} ({kind}): {number(value, 0)}" for (kind, stream), value in sums.items())
+    said = [f"{_label(stream, labels)} ({kind}): {number(value, 0)} k{currency}" for (kind, stream), value in sums.items()]
+    return title, "; ".join(said)
 
 
 OBJECTIVES = {"npv": "Net present value", "benefit": "Present value of benefits", "cost": "Present value of cost, negative"}

@@ -261,7 +261,8 @@ def screening(screened: pd.DataFrame, *, classes: dict[str, str] | None = None, 
         "All projects of the study by class of spend, and the test that the class asks for: least cost where the need "
         "is given, benefits over costs where the spend is a choice. A project's benefit is its share of what combinations bring."
     )
-    alt = "; ".join(f"{r.class_of_spend}: cost {r.cost_keur:.0f}, benefits {r.benefit_keur:.0f}" for r in sums.itertuples())
+    amounts = zip(_plain(sums["class_of_spend"], classes), sums["cost_keur"], sums["benefit_keur"], strict=True)
+    alt = "; ".join(f"{name}: cost {number(cost, 0)}, benefits {number(gain, 0)} k{currency}" for name, cost, gain in amounts)
     return Figure(figure, "screening-by-class", _screened(screened), caption, alt or "No project.", sums)
 
 

@@ -99,13 +99,17 @@ def _reason(model: Model, starts: np.ndarray, p: int, chance: dict[int, tuple[fl
         return f"its alternative '{model.names[rivals[0][1]]}' is chosen ({rivals[0][0]})", np.nan
     if p not in chance:
         return "no application that could still be added needs it", np.nan
-    gain, within, goal = chance[p]
+    return _by_gain(*chance[p], model.names[p]), chance[p][0]
+
+
+def _by_gain(gain: float, within: float, goal: str, project: str) -> str:
+    """Say why a project is left out that could gain so much without and within the limits, at best for a goal."""
+    own = goal == project  # it is worth something by itself, and needed by no application that is worth more
     if gain <= 1e-9:
-        return f"brings less than it costs, with all that it needs (at best {goal})", gain
+        return "brings less than it costs, with all that it needs" + ("" if own else f" (at best {goal})")
+    pays = "would pay" if own else f"would pay ({goal})"
     if within == -np.inf:
-        return f"would pay ({goal}), but the limits leave no room for it and what it needs", gain
-    late = "so late that it brings less than it costs" if within <= 1e-9 else "; the search was ended before"
-    return (
-        f"would pay ({goal}), but fits the limits only {late}" if within <= 1e-9 else f"would pay ({goal}) and fits{late}",
-        gain,
-    )
+        return f"{pays}, but the limits leave no room for it and what it needs"
+    if within <= 1e-9:
+        return f"{pays}, but fits the limits only so late that it brings less than it costs"
+    return f"{pays} and fits; the search was ended before"
