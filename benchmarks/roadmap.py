@@ -148,7 +148,7 @@ def main() -> None:
                 platforms = 20 if areas <= 10 else 25
                 options = {"seed": seed, "spend_years": spend_years, "carry_over": carry_over, "seconds": seconds}
                 table.add_row(*measure(areas, platforms, **options))
-    Console().print(table)
+    Console(width=130).print(table)
 
 
 if __name__ == "__main__":

@@ -109,9 +109,9 @@ def samples(values: pd.Series | np.ndarray, *, label: str, target: float = 0.0, 
     marks = zip((5, 50, 95), np.percentile(found, (5, 50, 95)), strict=True)
     for percent, value in marks:
         words = f"{'median' if percent == 50 else f'P{percent}'} {number(value, 0)}"
-        figure.add_vline(
-            x=value, line={"color": theme.INK, "width": 1, "dash": "dot"}, annotation_text=words, annotation_position="top"
-        )
+        line = {"color": theme.INK, "width": 1, "dash": "dot"}
+        higher = 14 if percent == 50 else 0  # on a phone the three would stand in each other
+        figure.add_vline(x=value, line=line, annotation_text=words, annotation_position="top", annotation_yshift=higher)
     figure.update_annotations(font={"size": 11, "color": theme.MUTED})
     figure.update_layout(barmode="overlay", bargap=0, margin={"t": 116}, legend={"y": 1.1})
     figure.update_xaxes(title_text=label, tickformat=",")

@@ -254,7 +254,7 @@ def screening(screened: pd.DataFrame, *, classes: dict[str, str] | None = None, 
     ]
     bars = [("simulated benefits", "benefit_keur", theme.ACCENT), ("cost", "cost_keur", theme.MUTED)]
     figure = go.Figure([_money_bar(sums[column], names, name, colour) for name, column, colour in bars])
-    figure.update_layout(barmode="group", bargap=0.35, height=170 + 90 * max(len(sums), 1))
+    figure.update_layout(barmode="group", bargap=0.35, height=170 + 90 * max(len(sums), 1), margin={"r": 64})
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "reversed"})
     figure.update_xaxes(title_text=f"Present value [k{currency}]", tickformat=",.0f", showgrid=True, rangemode="tozero")
     caption = (

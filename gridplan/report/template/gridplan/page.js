@@ -60,7 +60,8 @@
     if (narrow(plot)) {
       stackPanels(layout);
       spareTicks(layout);
-      if (!leastWidth(data, layout)) layout.margin = { ...layout.margin, l: 8, r: 8, b: 8 };
+      const asked = layout.margin?.r ?? 0; // room for the labels at the ends of bars
+      if (!leastWidth(data, layout)) layout.margin = { ...layout.margin, l: 8, r: asked > 24 ? asked : 8, b: 8 };
       layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, xanchor: "left", yanchor: "bottom" };
       config.displayModeBar = false;
     }
