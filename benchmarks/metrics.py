@@ -5,6 +5,7 @@ repository, on a machine with nothing else to do. Parallel efficiency is the tim
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def bundled() -> None:
 def fleet(count: int = 200) -> None:
     """One study a network, one day of quarter-hours, every option of the voltage group; no two networks have the same loads."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = [_written(Path(folder) / f"network-{number:03d}", number) for number in range(count)]
+        first = [_written(Path(folder) / f"code-{number}", code) for number, code in enumerate(CODES)]
+        paths = [_scaled(first[number % len(CODES)], Path(folder) / f"network-{number:03d}", number) for number in range(count)]
         spent, found = {}, {}
         for workers in (1, 2):
             with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
@@ -66,16 +68,23 @@ def _with_a_kill(paths: list[str]) -> pd.DataFrame:
         return assess.fleet(paths, settings=VOLTAGE, execution=assess.Execution(cluster.scheduler_address, on_task=kill))
 
 
-def _written(folder: Path, number: int) -> Path:
-    """Study of a SimBench network on one day of June with its own profiles, the powers scaled by the number."""
-    new_study(folder, f"simbench:{CODES[number % len(CODES)]}")
+def _written(folder: Path, code: str) -> Path:
+    """Study of a SimBench network on one day of June with its own profiles."""
+    new_study(folder, f"simbench:{code}")
     profiles = pd.read_csv(folder / "profiles.csv.gz", parse_dates=["time"])
-    day = profiles[profiles["time"].dt.strftime("%m-%d") == "06-01"].set_index("time")
-    (day * (1 + number / 1000)).reset_index().to_csv(folder / "profiles.csv.gz", index=False)
+    profiles[profiles["time"].dt.strftime("%m-%d") == "06-01"].to_csv(folder / "profiles.csv.gz", index=False)
     customers = pd.read_csv(folder / "customers.csv").assign(customer_class="residential", customers=1)
     customers.to_csv(folder / "customers.csv", index=False)
     sources = pd.read_csv(folder / "sources.csv").fillna({"source": "this benchmark", "licence": "CC0-1.0"})
     sources.to_csv(folder / "sources.csv", index=False)
+    return folder
+
+
+def _scaled(source: Path, folder: Path, number: int) -> Path:
+    """Copy of a study, the powers scaled by the number, so that no two are the same."""
+    shutil.copytree(source, folder)
+    profiles = pd.read_csv(folder / "profiles.csv.gz").set_index("time")
+    (profiles * (1 + number / 1000)).reset_index().to_csv(folder / "profiles.csv.gz", index=False)
     return folder
 
 
