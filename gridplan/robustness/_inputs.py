@@ -47,11 +47,7 @@ def bundled(name: str) -> pd.DataFrame:
     ParameterError
         There is no such table.
     """
-    if name not in BUNDLED:
-        raise ParameterError(
-            "bundled table", [Problem("name", f"'{name}' does not come with gridplan", remedy=suggest(name, BUNDLED))]
-        )
-    return tables.bundled("gridplan.robustness", name)
+    return tables.bundled("gridplan.robustness", name, known=BUNDLED)
 
 
 def default(name: str) -> float:

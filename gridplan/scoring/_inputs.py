@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gridplan import tables
-from gridplan.errors import ParameterError, Problem, StudyError, suggest
+from gridplan.errors import Problem, StudyError
 
 BUNDLED = ("criteria", "defaults", "random_index", "spend_classes")
 
@@ -27,11 +27,7 @@ def bundled(name: str) -> pd.DataFrame:
     ParameterError
         There is no such table.
     """
-    if name not in BUNDLED:
-        raise ParameterError(
-            "bundled table", [Problem("name", f"'{name}' does not come with gridplan", remedy=suggest(name, BUNDLED))]
-        )
-    return tables.bundled("gridplan.scoring", name)
+    return tables.bundled("gridplan.scoring", name, known=BUNDLED)
 
 
 def default(name: str) -> float:
