@@ -1,6 +1,9 @@
 """Curtailment, shifting and storage: against an optimal power flow, closed forms, enumeration and the full power flow."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandapower as pp
@@ -151,6 +154,33 @@ def test_voltages_and_loadings_are_those_of_pandapower():
     assert np.nanmax(np.abs(lines - net.res_line.loading_percent.to_numpy())) < 1e-5
     quick = linear.quick(np.arange(1), np.zeros((linear.buses, 1)), np.zeros((1, 1)))[:, 0]
     assert np.nanmax(np.abs(quick[place] - values[place])) < 1e-6
+
+
+BYTES = """
+import hashlib
+import numpy as np
+import pandapower.networks
+import pandas as pd
+from gridplan.applications import OperatingCase, _sensitivities
+from gridplan.powerflow import Limits, Profiles
+net = pandapower.networks.mv_oberrhein()
+time = pd.date_range("2016-01-01", periods=100, freq="h")
+elements = pd.DataFrame({"element": "load", "element_id": net.load.index, "shape_p": "shape", "shape_q": "shape"})
+profiles = Profiles(time, pd.DataFrame({"shape": np.linspace(0.1, 1.4, len(time))}), elements)
+place = pd.DataFrame({"bus": net.bus.index, "area": "A"})
+linear, steps = _sensitivities.Network(OperatingCase(net, profiles, place, Limits())), np.arange(len(time))
+power = linear.demand(steps)
+voltage = linear.solve(steps, power)
+rows = _sensitivities.Rows(steps, np.full(len(steps), linear.buses - 9))
+print(hashlib.sha256(voltage.tobytes() + linear.gradient(steps, (voltage, power), rows).tobytes()).hexdigest())
+"""
+
+
+def test_compiled_now_or_loaded_from_the_cache_gives_the_same_bytes(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", BYTES]
+    first, second = (subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout for _ in "ab")
+    assert first == second
 
 
 def test_voltage_controlled_generators_are_refused():

@@ -18,21 +18,16 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from gridplan import powerflow
 from gridplan.applications import _run as runs
 from gridplan.applications._case import OperatingCase
 from gridplan.errors import NetworkError, Problem
-from gridplan.powerflow import _model, _run
+from gridplan.powerflow import _derivatives, _model, _run
 from gridplan.powerflow._kernel import Demand
 
 VM_MARGIN_PU = 5e-7  # results are kept in single precision: what is held to a limit stays this far inside it
 LOADING_MARGIN_PERCENT = 5e-5
-_MOST = 100
-_ACCURATE = 1e-5  # relative change at which derivatives are taken; their error is less
-_SMALL = 1e-10  # change of voltages [pu] at which a solution is taken
-_CHUNK = 40_000  # entries of a right-hand side solved at once; stays in the second-level cache of common processors
 
 
 class Rows(NamedTuple):
@@ -172,9 +167,7 @@ class Network:
         out = np.empty((len(rows.row), self.buses), complex)
         for circuit, own in self._groups(steps):
             mine = np.flatnonzero(np.isin(rows.step, own))
-            for part in np.array_split(mine, max(1, len(mine) * self.buses // _CHUNK)):
-                at = rows.step[part]
-                out[part] = circuit.gradient(state[0][:, at], state[1][:, at], rows.row[part])
+            out[mine] = circuit.gradient(state, Rows(rows.step[mine], rows.row[mine]))
         return out
 
     def _groups(self, steps: np.ndarray) -> list[tuple[_Circuit, np.ndarray]]:
@@ -266,57 +259,28 @@ class _Circuit:
     """One admittance matrix with its factors."""
 
     def __init__(self, model: _model.Model) -> None:
-        grid, self.model = model.grid, model
-        size, self.unknown = grid.start.size, grid.unknown
-        matrix = sparse.csr_matrix((grid.y, grid.y_col, grid.y_ptr), shape=(size, size))
-        self.factors = splu(sparse.csc_matrix(matrix[: self.unknown, : self.unknown]))
-        demand = model.demand
-        self.zip = tuple(getattr(demand, name)[:, None] for name in ("current_p", "impedance_p", "current_q", "impedance_q"))
-
-    def _drawn(self, power: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Power drawn at voltages of some size [pu], and its derivative by that size."""
-        if not self.model.demand.dependent:
-            return power, np.zeros(1)
-        ip, zp, iq, zq = self.zip
-        p, q = power.real, power.imag
-        drawn = p * (1 - ip - zp + ip * size + zp * size**2) + 1j * q * (1 - iq - zq + iq * size + zq * size**2)
-        return drawn, p * (ip + 2 * zp * size) + 1j * q * (iq + 2 * zq * size)
+        self.model = model
 
     def solve(self, power: np.ndarray, start: np.ndarray | None) -> np.ndarray:
-        grid, n = self.model.grid, self.unknown
+        grid = self.model.grid
         voltage = np.repeat(grid.start[:, None], power.shape[1], axis=1) if start is None else start.copy()
         voltage[:, ~np.isfinite(voltage).all(axis=0)] = grid.start[:, None]
-        per_unit, open_ = power / self.model.base_mva, np.arange(power.shape[1])
-        for _ in range(_MOST):
-            if not len(open_):
-                return voltage
-            before = voltage[:, open_]
-            with np.errstate(all="ignore"):
-                drawn, _ = self._drawn(per_unit[:, open_], np.abs(before))
-                current = -np.conj(drawn[:n] / before[:n])
-            lost = ~np.isfinite(current).all(axis=0)
-            current[:, lost] = 0
-            after = self.factors.solve(current) + grid.no_load[:, None]
-            change = np.abs(after - before[:n]).max(axis=0, initial=0.0)
-            after[:, lost] = np.nan
-            voltage[:n, open_] = after
-            open_ = open_[(change > _SMALL) & ~lost]
-        voltage[:n, open_] = np.nan
+        _derivatives.voltages(grid, self.model.demand, power / self.model.base_mva, voltage)
         return voltage
 
-    def _flows(self, voltage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Currents at both ends of every metered branch [pu], and the loading that they mean [%]; (2, branches, steps)."""
+    def _loadings(self, voltage: np.ndarray) -> np.ndarray:
+        """Return the loading of every metered branch [%], the larger of its two ends; (branches, steps)."""
         meters = self.model.meters
         start, end, y = voltage[meters.branch_from], voltage[meters.branch_to], meters.branch_y
-        current = np.stack([y[:, :1] * start + y[:, 1:2] * end, y[:, 2:3] * start + y[:, 3:4] * end])
-        return current, np.abs(current) * np.stack([meters.scale_from, meters.scale_to])[:, :, None]
+        sides = np.abs(y[:, :1] * start + y[:, 1:2] * end), np.abs(y[:, 2:3] * start + y[:, 3:4] * end)
+        return np.maximum(sides[0] * meters.scale_from[:, None], sides[1] * meters.scale_to[:, None])
 
     def values(self, voltage: np.ndarray) -> np.ndarray:
         buses, meters, rated = voltage.shape[0], self.model.meters, len(self.model.idle)
         out = np.empty((buses + rated, voltage.shape[1]))
         out[:buses] = np.abs(voltage)
         with np.errstate(invalid="ignore"):
-            loading = self._flows(voltage)[1].max(axis=0)
+            loading = self._loadings(voltage)
         carries = np.flatnonzero(np.diff(meters.row_ptr)[:rated] > 0)
         out[buses:] = self.model.idle[:, None]
         if len(carries):
@@ -324,55 +288,9 @@ class _Circuit:
             out[buses + carries] = np.maximum.reduceat(loading[:last], meters.row_ptr[carries], axis=0)
         return out
 
-    def gradient(self, voltage: np.ndarray, power: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        n, conj = self.unknown, np.conj(voltage[: self.unknown])
-        seed = self._seeds(voltage, rows)[:n]
-        size = np.abs(voltage)
-        drawn, slope = self._drawn(power / self.model.base_mva, size)
-        slope = np.conj(np.broadcast_to(slope, size.shape)[:n]) / (2 * size[:n])
-        ahead, back = -np.conj(slope), np.conj(drawn[:n]) / conj**2 - slope * voltage[:n] / conj
-        adjoint = self.factors.solve(seed, trans="H")
-        for _ in range(_MOST):
-            right = seed + back * np.conj(adjoint)
-            if self.model.demand.dependent:
-                right += ahead * adjoint
-            after = self.factors.solve(right, trans="H")
-            change = np.abs(after - adjoint).max(initial=0.0)
-            adjoint = after
-            if change <= _ACCURATE * np.abs(adjoint).max(initial=1e-300):
-                break
-        out = np.zeros((len(rows), voltage.shape[0]), complex)
-        by_power = -np.conj(adjoint) / conj / self.model.base_mva
-        if self.model.demand.dependent:
-            p_share, _ = self._drawn(np.ones_like(voltage), size)
-            q_share, _ = self._drawn(1j * np.ones_like(voltage), size)
-            by_power = by_power.real * p_share[:n].real + 1j * by_power.imag * q_share[:n].imag
-        out[:, :n] = by_power.T
-        return out
-
-    def _seeds(self, voltage: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Gradient of each quantity with respect to the voltages: g with df = Re(g^H dV), (buses, values)."""
-        buses, meters = voltage.shape[0], self.model.meters
-        seed, column = np.zeros(voltage.shape, complex), np.arange(len(rows))
-        own = rows < buses
-        at = rows[own], column[own]
-        seed[at] = voltage[at] / np.abs(voltage[at])
-        for value in np.flatnonzero(~own):
-            row = rows[value] - buses
-            branches = np.arange(meters.row_ptr[row], meters.row_ptr[row + 1])
-            if not len(branches):
-                continue
-            start, end, y = meters.branch_from[branches], meters.branch_to[branches], meters.branch_y[branches]
-            both = np.stack(
-                [
-                    y[:, 0] * voltage[start, value] + y[:, 1] * voltage[end, value],
-                    y[:, 2] * voltage[start, value] + y[:, 3] * voltage[end, value],
-                ]
-            )
-            scale = np.stack([meters.scale_from[branches], meters.scale_to[branches]])
-            side, branch = np.unravel_index(np.argmax(np.abs(both) * scale), both.shape)
-            current = both[side, branch]
-            direction = scale[side, branch] * current / max(abs(current), 1e-12)
-            seed[start[branch], value] += np.conj(y[branch, 2 * side]) * direction
-            seed[end[branch], value] += np.conj(y[branch, 2 * side + 1]) * direction
-        return seed
+    def gradient(self, state: tuple[np.ndarray, np.ndarray], rows: Rows) -> np.ndarray:
+        model, (voltage, power) = self.model, state
+        out = np.zeros((len(rows.row), len(voltage)), complex)
+        given = model.grid, model.demand, model.meters, (voltage, power / model.base_mva)
+        _derivatives.gradients(*given, (rows.step, rows.row), out)
+        return out / model.base_mva

@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-# NaN and infinity must keep their meaning (a diverged step is recognised by them), so fastmath without nnan and ninf.
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+# No fastmath: which sums it rearranges depends on whether a function was compiled now or loaded from the cache, and the last bits
+# of a result with it. NaN and infinity must keep their meaning too: a diverged step is recognised by them.
+_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 FIXED_POINT, NEWTON, FAILED = 0, 1, 2
 _MAX_NEWTON = 30

@@ -11,7 +11,7 @@ from gridplan import powerflow
 from gridplan.powerflow import _kernel, _run
 from gridplan.powerflow._model import Model
 
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 class Groups(NamedTuple):
