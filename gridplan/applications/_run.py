@@ -173,7 +173,7 @@ class Models:
                 if change is None:
                     return self._build(moved)
                 matrix.data += change
-        exchanged = _model.refactored(grid, matrix)
+        exchanged = _model.refactored(grid, matrix.data)
         if exchanged is None:
             return self._build(moved)
         return replace(full, grid=exchanged, meters=full.meters._replace(branch_y=branch_y))

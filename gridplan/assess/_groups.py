@@ -25,7 +25,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-SEARCH = needs.Search(weights=(1.0,), exact=0, shortlist=4)
+SEARCH = needs.Search(weights=(0.5,), exact=0, shortlist=20)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ _CHANGED = ("bus", "line", "trafo", "switch")
 _EARTH_KM = 6371.0
 PARALLEL, REPLACED, FEEDER = "parallel line", "larger conductor", "new feeder section"
 TAP, EXCHANGE, TWIN, REGULATOR = "tap change", "transformer exchange", "parallel transformer", "voltage regulator"
+_GROUPS = {TAP: "tap", EXCHANGE: "rating", TWIN: "rating"}
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,18 @@ class Action:
     start: int = -1
     end: int = -1
 
-    @property
+    @cached_property
     def slot(self) -> tuple[str, int, str]:
         """Place that one measure at most can take in a year."""
-        group = {TAP: "tap", EXCHANGE: "rating", TWIN: "rating"}.get(self.kind, "line")
-        return self.element, self.element_id, group
+        return self.element, self.element_id, _GROUPS.get(self.kind, "line")
+
+    def __hash__(self) -> int:
+        """Hash what tells measures apart in practice: sets of them are made and looked up all the time."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.element_id, self.measure, self.setting, self.end))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
-from scipy import sparse
 
 from gridplan.needs import _actions
 from gridplan.needs._actions import Action, Choice
@@ -39,6 +38,7 @@ class _Base:
     options: Options
     taps: dict[tuple, tuple[dict[int, np.ndarray], float, float]] = field(default_factory=dict)
     known: dict[Action, Any] = field(default_factory=dict)
+    ways: dict[int, list[int] | None] = field(default_factory=dict)
     wider: dict[tuple, _Base] = field(default_factory=dict)
 
     def spots(self, ends: tuple[int, int]) -> np.ndarray | None:
@@ -61,12 +61,21 @@ class _Base:
         """Rows of the lines."""
         return dict(zip(self.net.line.index.tolist(), self.net.line.to_dict("records"), strict=True))
 
+    def beside(self, line: int) -> list[int] | None:
+        """Lines between the same two buses as a line, itself among them; None where a switch of theirs is open already."""
+        if line not in self.ways:
+            own = _actions.side_by_side(self.net, line)
+            switch = self.net.switch
+            closed = switch.loc[(switch["et"] == "l") & switch["element"].isin(own), "closed"].all()
+            self.ways[line] = own if closed else None
+        return self.ways[line]
+
     def widened(self, pairs: tuple[tuple[int, int], ...]) -> _Base:
         """Return the same network with places in its matrix for branches between some more nodes."""
         missing = tuple(sorted({tuple(sorted(pair)) for pair in pairs if self.spots(pair) is None}))
         if missing and missing not in self.wider:
             model = replace(self.model, grid=_model.widened(self.model.grid, missing))
-            self.wider[missing] = _Base(self.net, model, self.options, self.taps)
+            self.wider[missing] = _Base(self.net, model, self.options, self.taps, ways=self.ways)
         return self.wider[missing] if missing else self
 
 
@@ -160,7 +169,7 @@ def _exchanged(base: _Base, actions: Numbered, choice: Choice, kinds: tuple[str,
         if action.kind in _NEW_LINE and not branches.add_line(action, number, choice.by_name[action.measure]):
             return None
     grid = base.model.grid
-    exchanged = _model.refactored(grid, sparse.csr_matrix((branches.data, grid.y_col, grid.y_ptr), shape=(grid.start.size,) * 2))
+    exchanged = _model.refactored(grid, branches.data)
     fed = [number for action, number in actions if action.kind == _actions.FEEDER and action.kind not in kinds]
     return None if exchanged is None else branches.model(exchanged, fed)
 
@@ -253,11 +262,10 @@ class _Branches:
 
     def open_lines(self, action: Action) -> bool:
         """Open the lines that a new section takes the place of; False where a switch of theirs is open already."""
-        net, meters, row = self.base.net, self.base.model.meters, self.base.lines[action.element_id]
-        for line in _actions.side_by_side(net, action.element_id):
-            own = (net.switch["et"] == "l") & (net.switch["element"] == line)
-            if not net.switch.loc[own, "closed"].all():
-                return False
+        lines, meters, row = self.base.beside(action.element_id), self.base.model.meters, self.base.lines[action.element_id]
+        if lines is None:
+            return False
+        for line in lines:
             at, side = self.base.model.elements["line"].get_loc(line), int(self.base.lines[line]["to_bus"] == action.end)
             for m in range(meters.row_ptr[at], meters.row_ptr[at + 1] if line not in self.opened else 0):
                 self._set(m, _open(self.y[m], side))

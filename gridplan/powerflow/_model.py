@@ -24,6 +24,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from gridplan.errors import NetworkError, NotConverged, Problem
+from gridplan.powerflow import _factors
 from gridplan.powerflow._kernel import Demand, Grid, Meters
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ _COMPILED_ANEW = (
 """Functions that pandapower compiles in every process again, for two seconds; they are kept on disk like those of gridplan."""
 for _module, _name in _COMPILED_ANEW:
     getattr(getattr(_module, _name, None), "enable_caching", lambda: None)()  # plain functions where there is no numba
+
+
+_TAPS: dict[str, dict[int, np.ndarray]] = {}
+"""Admittances by tap position, by everything that they depend on."""
 
 
 class Fixed(NamedTuple):
@@ -222,7 +227,7 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
     controlled = np.isin(order, internal["pv"])
     no_load = np.zeros(unknown, dtype=complex)
     if factors is not None:
-        lower, upper, diagonal = _factors(factors)
+        lower, upper, diagonal = _triangles(factors)
         at_bus = np.empty(unknown, dtype=complex)
         at_bus[np.argsort(factors.perm_c)] = -(matrix[:unknown, unknown:] @ start[unknown:])
         no_load = factors.solve(at_bus)[np.argsort(factors.perm_c)]
@@ -253,7 +258,7 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
     )
 
 
-def _factors(factors: Any) -> tuple[sparse.csc_matrix, sparse.csc_matrix, np.ndarray]:
+def _triangles(factors: Any) -> tuple[sparse.csc_matrix, sparse.csc_matrix, np.ndarray]:
     """Strict lower and strict upper factor, and the inverse of the diagonal."""
     lower = sparse.csc_matrix(sparse.tril(factors.L, -1))
     upper = sparse.csc_matrix(sparse.triu(factors.U, 1))
@@ -455,44 +460,47 @@ def _rating(template: pandapowerNet, element: str) -> np.ndarray:
 
 
 def tap_admittances(net: pandapowerNet, number: int, options: Options) -> dict[int, np.ndarray]:
-    """Yff, Yft, Ytf, Ytt [pu] of a transformer by tap position: one copy of it for each, side by side between its two buses."""
+    """Yff, Yft, Ytf, Ytt [pu] of a transformer by tap position; found once in each process for transformers that are alike."""
     row = net.trafo.loc[[number]]
-    low, high = int(row["tap_min"].iloc[0]), int(row["tap_max"].iloc[0])
-    positions = np.arange(low, high + 1)
+    ends = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]]
+    by_table = "tap_dependency_table" in row and bool(row["tap_dependency_table"].fillna(False).iloc[0])
+    alike = row.drop(columns=["tap_pos", "name", "hv_bus", "lv_bus"], errors="ignore").to_dict("records")
+    key = repr((alike, ends["vn_kv"].tolist(), net.sn_mva, net.f_hz, options, number if by_table else None))
+    if key not in _TAPS or by_table:
+        _TAPS[key] = _admittances_by_position(net, row, ends, options)
+    return _TAPS[key]
+
+
+def _admittances_by_position(
+    net: pandapowerNet, row: pd.DataFrame, ends: pd.DataFrame, options: Options
+) -> dict[int, np.ndarray]:
+    """Build one copy of a transformer for each position, side by side between its two buses."""
+    positions = np.arange(int(row["tap_min"].iloc[0]), int(row["tap_max"].iloc[0]) + 1)
     copies = pd.concat([row] * len(positions), ignore_index=True).assign(tap_pos=positions, in_service=True)
     small = {
         key: value.iloc[:0].copy() if isinstance(value, pd.DataFrame) and "bus" in value else value for key, value in net.items()
     }
     small |= {name: net[name].iloc[:0] for name in ("line", "trafo3w", "impedance", "switch", "dcline") if name in net}
-    small["bus"] = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]].assign(in_service=True)
-    alone = pandapowerNet(small | {"trafo": copies})
+    alone = pandapowerNet(small | {"bus": ends.assign(in_service=True), "trafo": copies})
     pp.create_ext_grid(alone, row["hv_bus"].iloc[0])
-    admittances = _branch_admittance(_template(alone, options))
-    return dict(zip(positions.tolist(), admittances, strict=True))
+    return dict(zip(positions.tolist(), _branch_admittance(_template(alone, options)), strict=True))
 
 
-def refactored(grid: Grid, matrix: sparse.csr_matrix) -> Grid | None:
-    """Grid with other values in the same places; None if the factors would need another order."""
-    n = grid.unknown
-    try:
-        factors = splu(
-            sparse.csc_matrix(matrix[:n, :n]), permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-    except RuntimeError:
+def refactored(grid: Grid, values: np.ndarray) -> Grid | None:
+    """Grid with other values in the same places; None if the matrix is singular in this order."""
+    lower, upper, inverse, no_load = _factors.refactored(grid, values)
+    if not np.isfinite(inverse).all():
         return None
-    natural = np.arange(n)
-    if not (np.array_equal(factors.perm_c, natural) and np.array_equal(factors.perm_r, natural)):
-        return None
-    lower, upper, diagonal = _factors(factors)
-    no_load = factors.solve(-(matrix[:n, n:] @ grid.start[n:]))
-    start = np.r_[no_load, grid.start[n:]]
     triangles = {}
-    for name, part in (("l", lower), ("u", upper)):
-        pointers, rows = _compressed(part)
-        triangles |= {f"{name}_ptr": pointers, f"{name}_row": rows}
-        triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
-    values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
-    return grid._replace(**triangles, **values)
+    for name, (pointers, rows, found) in (("l", lower), ("u", upper)):
+        triangles |= {
+            f"{name}_ptr": pointers,
+            f"{name}_row": rows,
+            f"{name}_re": found.real.copy(),
+            f"{name}_im": found.imag.copy(),
+        }
+    diagonal = {"d_re": inverse.real.copy(), "d_im": inverse.imag.copy()}
+    return grid._replace(**triangles, **diagonal, y=values, no_load=no_load, start=np.r_[no_load, grid.start[grid.unknown :]])
 
 
 def widened(grid: Grid, pairs: Iterable[tuple[int, int]]) -> Grid:
