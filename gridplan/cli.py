@@ -24,6 +24,7 @@ from typer.core import TyperGroup
 from gridplan import __version__, tables
 from gridplan.errors import GridplanError, InputError, ParameterError, Problem, ReportError
 from gridplan.study import Study, doubts, examine
+from gridplan.workers import warm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -344,6 +345,8 @@ def metrics(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything, and keep nothing.")] = False,
 ) -> None:
     """Write what every option of every application group gives, by area, scenario and year."""
+    if scheduler == "local":
+        warm()
     from gridplan import assess  # noqa: PLC0415 - loads pandapower
     from gridplan.study import read_study  # noqa: PLC0415 - pandas
 

@@ -60,14 +60,16 @@ class Shared:
         return self._made[name]
 
     def case(self, study: Study, scenario: str, year: int, every: int) -> OperatingCase:
-        """Network and powers of a year; every how many-th step."""
-        if scenario:
-            future = futures.case(study, self.net, scenario, year)
-            net, profiles = future.net, future.profiles
-        else:
-            net, profiles = self.net, futures.profiles(study, self.net)
+        """Network and powers of a year; every how many-th step. Groups read the same tables for it, so they share it."""
+        net, profiles = self.once(f"case {scenario} {year}", lambda: self._whole(study, scenario, year))
         thin = Profiles(profiles.time[::every], profiles.shapes.iloc[::every], profiles.elements)
         return OperatingCase(net, thin, self.place, performance.limits(study.assumptions))
+
+    def _whole(self, study: Study, scenario: str, year: int) -> tuple[pandapowerNet, Profiles]:
+        if not scenario:
+            return self.net, futures.profiles(study, self.net)
+        future = futures.case(study, self.net, scenario, year)
+        return future.net, future.profiles
 
 
 def bases(task: Task) -> tuple[str, ...]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import network
+from gridplan import network, workers
 from gridplan.assess import _cache, _groups, _tasks
 from gridplan.assess._options import GROUPS
 from gridplan.assess._tasks import Settings, Task
@@ -54,11 +51,6 @@ COLUMNS = {
     ),
 }
 """Columns that each group fills; they are empty in the rows of the others."""
-
-_WORKER = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-_WORKER |= {"MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
-"""Environment of a worker on this machine. It keeps the memory of a year's voltages for the next year instead of giving it back
-to the system, which took as long as a third of the computing."""
 
 _ALL = tuple(dict.fromkeys(name for names in COLUMNS.values() for name in names))
 
@@ -330,19 +322,11 @@ def _spread(
 
 @contextlib.contextmanager
 def _client(execution: Execution, count: int) -> Iterator[Client]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - takes a second to load
+    from distributed import Client  # noqa: PLC0415 - takes a second to load
 
     if execution.scheduler != "local":
         with Client(execution.scheduler, set_as_default=False) as client:
             yield client
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(execution.workers or cores, count)
-    with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": _WORKER}),
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with workers.cluster(execution.workers, count) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
