@@ -227,7 +227,7 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
         at_bus[np.argsort(factors.perm_c)] = -(matrix[:unknown, unknown:] @ start[unknown:])
         no_load = factors.solve(at_bus)[np.argsort(factors.perm_c)]
     else:
-        lower = upper = sparse.csc_matrix((unknown, unknown), dtype=complex)
+        lower = upper = sparse.csr_matrix((unknown, unknown), dtype=complex)
         diagonal = np.ones(unknown, dtype=complex)
     if not controlled.any() and factors is not None:
         start[:unknown] = no_load
@@ -253,17 +253,17 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
     )
 
 
-def _factors(factors: Any) -> tuple[sparse.csc_matrix, sparse.csc_matrix, np.ndarray]:
+def _factors(factors: Any) -> tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]:
     """Strict lower and strict upper factor, and the inverse of the diagonal."""
-    lower = sparse.csc_matrix(sparse.tril(factors.L, -1))
-    upper = sparse.csc_matrix(sparse.triu(factors.U, 1))
+    lower = sparse.csr_matrix(sparse.tril(factors.L, -1))
+    upper = sparse.csr_matrix(sparse.triu(factors.U, 1))
     for factor in (lower, upper):
         factor.eliminate_zeros()
         factor.sort_indices()
     return lower, upper, 1.0 / factors.U.diagonal()
 
 
-def _compressed(matrix: sparse.csr_matrix | sparse.csc_matrix) -> tuple[np.ndarray, np.ndarray]:
+def _compressed(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
 
 
@@ -488,8 +488,8 @@ def refactored(grid: Grid, matrix: sparse.csr_matrix) -> Grid | None:
     start = np.r_[no_load, grid.start[n:]]
     triangles = {}
     for name, part in (("l", lower), ("u", upper)):
-        pointers, rows = _compressed(part)
-        triangles |= {f"{name}_ptr": pointers, f"{name}_row": rows}
+        pointers, columns = _compressed(part)
+        triangles |= {f"{name}_ptr": pointers, f"{name}_col": columns}
         triangles |= {f"{name}_re": part.data.real.copy(), f"{name}_im": part.data.imag.copy()}
     values = {"y": matrix.data, "d_re": diagonal.real.copy(), "d_im": diagonal.imag.copy(), "no_load": no_load, "start": start}
     return grid._replace(**triangles, **values)
