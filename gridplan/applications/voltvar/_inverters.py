@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -30,11 +30,14 @@ class Inverters:
         By generator: ``element``, ``element_id``, ``available_mwh``, ``curtailed_mwh``, ``curtailed_percent``.
     unsettled
         Steps in which the curves and the network found no common state; they have the last powers tried.
+    acting
+        Steps in which a generator gives or takes anything but the active power available; bool, (steps,).
     """
 
     case: OperatingCase
     curtailed: pd.DataFrame
     unsettled: pd.DatetimeIndex
+    acting: np.ndarray = field(repr=False)
 
 
 def inverters(
@@ -79,7 +82,8 @@ def inverters(
     check_schedule(case)
     plants = _plants(case, settings.covers(case.areas["area"]))
     if not len(plants):
-        return Inverters(case, _curtailed(plants, np.zeros((0, 0)), np.zeros((0, 0)), 1.0), case.profiles.time[:0])
+        time, nothing = case.profiles.time, np.zeros((0, 0))
+        return Inverters(case, _curtailed(plants, nothing, nothing, 1.0), time[:0], np.zeros(len(time), bool))
     rows = plants.groupby("row", sort=True)
     base, shape = rows["base_mw"].sum().to_numpy(), _shape(case.profiles, rows["shape"].first().to_numpy())
     top = shape.max(axis=1)
@@ -87,7 +91,8 @@ def inverters(
     p, q, unsettled = _follow((case, models), control, (rows["bus"].first().to_numpy(int), base * top, unit), plants)
     available = base[:, None] * shape
     after = _written(case, plants, (p, q, base, available))
-    return Inverters(after, _curtailed(plants, available, p, case.profiles.step_h), case.profiles.time[unsettled])
+    acting = (q != 0).any(axis=0) | (p < available).any(axis=0)
+    return Inverters(after, _curtailed(plants, available, p, case.profiles.step_h), case.profiles.time[unsettled], acting)
 
 
 def _plants(case: OperatingCase, covered: list[str]) -> pd.DataFrame:

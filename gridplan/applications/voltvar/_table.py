@@ -33,9 +33,13 @@ class Table:
     ----------
     case, settings
         Case and choices; `models` may be shared between tables of the same network and profiles.
+    known
+        Table of a case that differs in generation only, and the steps in which it does not, (steps,) bool: they are not solved.
     """
 
-    def __init__(self, case: OperatingCase, settings: Settings, models: Models | None = None) -> None:
+    def __init__(
+        self, case: OperatingCase, settings: Settings, models: Models | None = None, known: tuple[Table, np.ndarray] | None = None
+    ) -> None:
         check_schedule(case)
         self.case, self.models = case, models or Models(case.net, case.profiles, powerflow.Options())
         self.layout: Layout = layout(case, self.models.full, settings)
@@ -45,14 +49,25 @@ class Table:
         self.zones = [ZoneTable(self, number) for number in range(len(self.layout.zones))]
         starts = [zone.start(case) for zone in self.zones]
         self.start = [path for path, _ in starts]
-        known = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
+        movable = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
         set_ = {(control, int(n)) for control, given in case.schedule.items() for n in given.columns}
-        self._whole, self._exact = set_ <= known, all(exact for _, exact in starts)
+        self._whole, self._exact = set_ <= movable, all(exact for _, exact in starts)
         rows, which = np.unique(np.column_stack(self.start), axis=0, return_inverse=True)
-        for number, states in enumerate(rows):
-            self._solve([int(s) for s in states], np.flatnonzero(which.reshape(-1) == number))
+        which = which.reshape(-1)
+        new = np.ones(self.steps, bool)
+        if known is not None:
+            self.adopt(*known)
+            new = ~known[1]
+        for number in np.unique(which[new]):
+            self._solve([int(s) for s in rows[number]], np.flatnonzero((which == number) & new))
         for zone in self.zones:
             zone.predict()
+
+    def adopt(self, other: Table, alike: np.ndarray) -> None:
+        """Take over what another table of the same network has solved, in steps of the same powers; bool, (steps,)."""
+        self._apart.adopt(other._apart, alike)
+        for zone, known in zip(self.zones, other.zones, strict=True):
+            zone.adopt(known, alike)
 
     def before(self) -> Series:
         """Return what the case gives as it is."""
@@ -114,6 +129,11 @@ class _Kept:
         for (name, rows), values in zip(self._parts, self._values, strict=True):
             values[:, columns] = getattr(sums, name)[rows]
 
+    def adopt(self, other: _Kept, columns: np.ndarray) -> None:
+        """Take over some steps of the same groups of another table."""
+        for values, known in zip(self._values, other._values, strict=True):
+            values[:, columns] = known[:, columns]
+
     def give(self, columns: np.ndarray, sums: _reader.Sums) -> None:
         """Write some steps out."""
         for (name, rows), values in zip(self._parts, self._values, strict=True):
@@ -122,6 +142,8 @@ class _Kept:
 
 class ZoneTable:
     """Table of one zone; see :class:`Table`."""
+
+    _SOLVED = ("power", "slope", "losses", "low", "high", "set_point")
 
     def __init__(self, table: Table, number: int) -> None:
         self.zone, self.number, self._table = table.layout.zones[number], number, table
@@ -132,7 +154,7 @@ class ZoneTable:
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
         self.solved, self._fresh = np.zeros(shape, bool), np.zeros(table.steps, bool)
-        self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(6))
+        self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in self._SOLVED)
         self.doubt = np.zeros(shape)
         self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
         self.kept: dict[int, _Kept] = {}
@@ -175,10 +197,22 @@ class ZoneTable:
         self.low[state, columns] = sums.low[limited].min(axis=0)
         self.high[state, columns] = sums.high[limited].max(axis=0)
         self.set_point[state, columns] = sums.watched[self.number]
+        self._at(state, columns).fill(columns, sums)
+
+    def adopt(self, other: ZoneTable, alike: np.ndarray) -> None:
+        """Take over what the same zone of another table has solved in some steps, bool (steps,)."""
+        for state, kept in other.kept.items():
+            columns = np.flatnonzero(other.solved[state] & alike & ~self.solved[state])
+            for name in self._SOLVED:
+                getattr(self, name)[state, columns] = getattr(other, name)[state, columns]
+            self._at(state, columns).adopt(kept, columns)
+
+    def _at(self, state: int, columns: np.ndarray) -> _Kept:
+        """Mark some steps as solved in a state, and return what is kept of it."""
         self.solved[state, columns] = self._fresh[columns] = True
         if state not in self.kept:
             self.kept[state] = _Kept(self._table, self.number)
-        self.kept[state].fill(columns, sums)
+        return self.kept[state]
 
     def predict(self) -> None:
         """Fill unsolved states from the nearest solved one of the same step, where anything was solved since the last time."""
