@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -21,6 +22,36 @@ _REACH_SEVERAL_PU = 0.015  # the same where several devices act together, whose 
 _DOUBT_SLOPE = 0.25  # share of the predicted change of load with the voltage that it may be off by
 _DOUBT_LOSSES = 3.0  # relative change of losses for one of the voltage that it is taken to stay below
 _BEYOND_MW = 1e12  # below any cost
+
+
+@njit(cache=True, error_model="numpy")
+def _nearest(solved, state, step):
+    """Nearest state that is solved in a step, the higher of two."""
+    for distance in range(1, len(solved)):
+        if state + distance < len(solved) and solved[state + distance, step]:
+            return state + distance
+        if state >= distance and solved[state - distance, step]:
+            return state - distance
+    return state
+
+
+@njit(cache=True, error_model="numpy")
+def _predict(steps, solved, no_load, values, doubt):
+    """Fill what is not solved in some steps; all (states, steps) but `steps` and `no_load`."""
+    power, slope, losses, low, high, set_point = values
+    for step in steps:
+        for state in range(len(solved)):
+            doubt[state, step] = 0.0
+            if solved[state, step]:
+                continue
+            known = _nearest(solved, state, step)
+            ratio = no_load[state] / no_load[known]
+            for voltage in (low, high, set_point):
+                voltage[state, step] = voltage[known, step] * ratio
+            losses[state, step], slope[state, step] = losses[known, step], slope[known, step]
+            power[state, step] = power[known, step] + slope[known, step] * (ratio - 1)
+            unsure = _DOUBT_SLOPE * abs(slope[known, step]) + _DOUBT_LOSSES * losses[known, step]
+            doubt[state, step] = abs(ratio - 1) * unsure
 
 
 class Table:
@@ -42,11 +73,12 @@ class Table:
     ) -> None:
         check_schedule(case)
         self.case, self.models = case, models or Models(case.net, case.profiles, powerflow.Options())
-        self.layout: Layout = layout(case, self.models.full, settings)
+        self.layout: Layout = known[0].layout if known is not None else layout(case, self.models.full, settings)
         self.shapes = _run._by_shape(case.profiles.shapes)
         self.steps = self.shapes.shape[1]
         self._apart = _Kept(self, len(self.layout.zones))
-        self.zones = [ZoneTable(self, number) for number in range(len(self.layout.zones))]
+        alike = known[0].zones if known is not None else [None] * len(self.layout.zones)
+        self.zones = [ZoneTable(self, number, like) for number, like in enumerate(alike)]
         starts = [zone.start(case) for zone in self.zones]
         self.start = [path for path, _ in starts]
         movable = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
@@ -145,11 +177,9 @@ class ZoneTable:
 
     _SOLVED = ("power", "slope", "losses", "low", "high", "set_point")
 
-    def __init__(self, table: Table, number: int) -> None:
+    def __init__(self, table: Table, number: int, like: ZoneTable | None = None) -> None:
         self.zone, self.number, self._table = table.layout.zones[number], number, table
-        node = table.layout.groups.watched[number]
-        grids = [table.models.at(self.zone.positions(s)).grid for s in range(len(self.zone.states))]
-        no_load = np.array([abs(grid.no_load[node]) for grid in grids])
+        no_load = self._without_load() if like is None else like.no_load[np.argsort(like.order)]
         self.order = np.argsort(no_load, kind="stable")
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
@@ -159,6 +189,11 @@ class ZoneTable:
         self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
         self.kept: dict[int, _Kept] = {}
         self._base_mva = table.models.full.base_mva
+
+    def _without_load(self) -> np.ndarray:
+        """Voltage without load in each state of the zone."""
+        node, models = self._table.layout.groups.watched[self.number], self._table.models
+        return np.array([abs(models.at(self.zone.positions(s)).grid.no_load[node]) for s in range(len(self.zone.states))])
 
     def positions(self, state: int) -> tuple:
         """Positions of all elements in a state, in the order of the table."""
@@ -218,20 +253,7 @@ class ZoneTable:
         """Fill unsolved states from the nearest solved one of the same step, where anything was solved since the last time."""
         fresh = np.flatnonzero(self._fresh)
         self._fresh[fresh] = False
-        states, solved = np.arange(len(self.no_load))[:, None], self.solved[:, fresh]
-        below = np.maximum.accumulate(np.where(solved, states, -1), axis=0)
-        above = np.minimum.accumulate(np.where(solved, states, 10**6)[::-1], axis=0)[::-1]
-        source = np.where((above < 10**6) & ((below < 0) | (above - states <= states - below)), above, below)
-        row, at = np.nonzero(~solved)
-        self.doubt[:, fresh] = 0.0
-        here, known = (row, fresh[at]), (source[row, at], fresh[at])
-        ratio = self.no_load[row] / self.no_load[known[0]]
-        for values in (self.low, self.high, self.set_point):
-            values[here] = values[known] * ratio
-        slope, losses = self.slope[known], self.losses[known]
-        self.power[here] = self.power[known] + slope * (ratio - 1)
-        self.losses[here], self.slope[here] = losses, slope
-        self.doubt[here] = np.abs(ratio - 1) * (_DOUBT_SLOPE * np.abs(slope) + _DOUBT_LOSSES * losses)
+        _predict(fresh, self.solved, self.no_load, tuple(getattr(self, name) for name in self._SOLVED), self.doubt)
 
     def hopeful(self, low_pu: float, high_pu: float, *, losses: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return excess and cost as they are where solved, and as low as they can be elsewhere."""
