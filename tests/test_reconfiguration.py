@@ -247,6 +247,23 @@ def test_every_topology_keeps_the_bound():
     assert weights @ (np.abs(meshed) ** 2 @ arrays.z.real) <= costs[0]
 
 
+def test_the_estimate_along_a_loop_is_that_of_each_tree():
+    net = pandapower.networks.case33bw()
+    circuit = _circuit.build(net, list(net.line.index))
+    states, _ = _states.representative(None, _circuit.powers(circuit, net, None), np.arange(1), 1)
+    weights = np.array([0.25, 0.0, 0.75])
+    arrays = _states.loaded(circuit, np.vstack([states, states * 9, states * 1.2j]), weights, Limits(0.5, 1.5, 1e9, 1e9))
+    order, parent = np.empty((2, len(arrays.source)), np.int64)
+    assert _sweep.tree(arrays, circuit.closed, order, parent)
+    for tie in np.flatnonzero(~circuit.closed):
+        loop = _sweep._loop(arrays, tie, parent, _sweep.depths(arrays, order, parent))
+        for branch, found in zip(loop, _sweep._estimates(arrays, (order, parent), loop, tie), strict=True):
+            closed = circuit.closed.copy()
+            closed[tie], closed[branch] = True, False
+            expected = weights @ (np.abs(_search.flows(arrays, closed)) ** 2 @ arrays.z.real)
+            assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_without_a_solution_no_topology_is_better():
     """With overload beyond the nose the losses of a diverging sweep are no losses."""
     net = pandapower.networks.case33bw()

@@ -197,7 +197,8 @@ class Models:
             change = self._tap_admittances(number)[position] - branch_y[m]
             branch_y[m] += change
             for (i, j), value in zip(product(ends, ends), change, strict=True):
-                matrix[i, j] += value
+                own = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]  # in order
+                matrix.data[matrix.indptr[i] + np.searchsorted(own, j)] += value
 
     def _bank_change(self, element: tuple[str, int], position: int) -> np.ndarray | None:
         """Change of the matrix by a bank at another step; None if pandapower orders the buses otherwise then."""

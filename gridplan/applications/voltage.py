@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from gridplan import powerflow
-from gridplan.applications import reconfiguration, voltvar
+from gridplan.applications import _changed, reconfiguration, voltvar
 from gridplan.applications._case import OperatingCase
 from gridplan.applications._run import Models
 from gridplan.applications.voltvar._apply import judged
@@ -131,6 +133,11 @@ def _powers(key: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in key if name in {"smart_inverters", "reconfiguration"})
 
 
+def _passive(powers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the same without inverters."""
+    return tuple(name for name in powers if name != "smart_inverters")
+
+
 class _Found:
     """Combinations that were evaluated."""
 
@@ -139,6 +146,7 @@ class _Found:
         self._cases: dict[tuple, OperatingCase] = {}
         self._scores: dict[tuple, tuple[int, int, float]] = {}
         self._series: dict[tuple, Series] = {}
+        self._acting: dict[tuple, np.ndarray] = {}
         self._schedules: dict[tuple, tuple[voltvar.Schedule, ...]] = {}
         self._tables: dict[tuple, Table | ParameterError] = {}
         self._first: dict[int, Models] = {}
@@ -164,14 +172,24 @@ class _Found:
         """Simulate a combination, once; where a schedule was or may be found, that has done so already."""
         if key not in self._series:
             case = self.case(key)
-            if "voltvar" in key and "smart_inverters" not in key:
+            if "voltvar" in key:
                 found = self._scheduled(_powers(key))["monitoring" in key].series
-            elif "voltvar" in key or isinstance(self._table(key), ParameterError):
+                found = self._corrected(found, key) if "smart_inverters" in key else found
+            elif isinstance(self._table(key), ParameterError):
                 found = None
             else:
                 found = self._table(key).before()
             self._series[key] = series(case, self._shared(case)) if found is None else found
         return self._series[key]
+
+    def _corrected(self, found: Series | None, key: tuple[str, ...]) -> Series | None:
+        """Replace, in a schedule at the powers that inverters have without it, the steps in which they act."""
+        case, steps = self.case(key), np.flatnonzero(self._acting[key] | self._acting[_powers(key)])
+        if found is None or not _changed.few(case, steps):
+            return None
+        if not len(steps):
+            return found
+        return _changed.joined(found, series(_changed.part(case, steps), self._shared(case)), steps, len(case.profiles.time))
 
     def case(self, members: tuple[str, ...]) -> OperatingCase:
         """Case with exactly these applications in service."""
@@ -199,7 +217,9 @@ class _Found:
         if "smart_inverters" not in key:
             return place
         covered, models = self.settings.areas, self._shared(place)
-        return voltvar.inverters(place, self.settings.inverters, areas=covered, models=models).case
+        found = voltvar.inverters(place, self.settings.inverters, areas=covered, models=models)
+        self._acting[key] = found.acting
+        return found.case
 
     def _scheduled(self, powers: tuple[str, ...]) -> tuple[voltvar.Schedule, ...]:
         """Schedules at the powers of a combination, with the margins without and with monitoring."""
@@ -207,6 +227,9 @@ class _Found:
             table = self._table(powers)
             if isinstance(table, ParameterError):
                 raise table
+            if known := self._like(powers):
+                self._scheduled(_passive(powers))
+                table.adopt(*known)
             # Always in this order, so that an option alone is found as it is in company.
             self._schedules[powers] = tuple(scheduled(table, self._of(own)) for own in ((), ("monitoring",)))
         return self._schedules[powers]
@@ -216,10 +239,18 @@ class _Found:
         if powers not in self._tables:
             case = self.case(powers)
             try:
-                self._tables[powers] = Table(case, self._of(()), self._shared(case))
+                self._tables[powers] = Table(case, self._of(()), self._shared(case), self._like(powers))
             except ParameterError as error:
                 self._tables[powers] = error
         return self._tables[powers]
+
+    def _like(self, powers: tuple[str, ...]) -> tuple[Table, np.ndarray] | None:
+        """Positions without the inverters, and the steps in which these do not act; nothing without inverters."""
+        if "smart_inverters" not in powers:
+            return None
+        table, grid = self._table(_passive(powers)), self._shared(self.case(powers)).full.grid
+        usable = isinstance(table, Table) and table.models.full.grid is grid
+        return (table, ~self._acting[powers]) if usable else None
 
     @cached_property
     def topology(self) -> OperatingCase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -227,11 +228,16 @@ def curves() -> pd.DataFrame:
 def points(name: str, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     """Voltages and values of a curve; a category stands for its default curve."""
     if isinstance(curve, str):
-        table = curves()
-        rows = table[(table["curve"] == name.replace("_", "-")) & (table["category"] == curve)]
-        return rows["vm_pu"].to_numpy(), rows["value_pu"].to_numpy()
+        return _default_points(name, curve)
     given = np.asarray(curve, dtype=float)
     return given[:, 0], given[:, 1]
+
+
+@functools.cache
+def _default_points(name: str, category: str) -> tuple[np.ndarray, np.ndarray]:
+    table = curves()
+    rows = table[(table["curve"] == name.replace("_", "-")) & (table["category"] == category)]
+    return rows["vm_pu"].to_numpy(), rows["value_pu"].to_numpy()
 
 
 def capability(active_pu: np.ndarray) -> np.ndarray:

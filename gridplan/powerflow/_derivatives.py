@@ -36,26 +36,30 @@ def voltages(grid, demand, power, out):
 
 
 @njit(**_COMPILED)
+def _take_conjugate(factor, y, x):
+    """Take a row y, times the conjugate of an entry of a factor, off a row x."""
+    (a, b), (yr, yi), (xr, xi) = factor, y, x
+    for t in range(xr.size):
+        xr[t] -= a * yr[t] + b * yi[t]
+        xi[t] -= a * yi[t] - b * yr[t]
+
+
+@njit(**_COMPILED)
 def _solve_adjoint(grid, xr, xi):
     """Solve with the conjugate transposed factors in place: first those of the upper, then those of the lower triangle."""
-    steps = xr.shape[1]
     for k in range(grid.unknown):
-        for e in range(grid.u_ptr[k], grid.u_ptr[k + 1]):
-            i, a, b = grid.u_row[e], grid.u_re[e], grid.u_im[e]
-            for t in range(steps):
-                xr[k, t] -= a * xr[i, t] + b * xi[i, t]
-                xi[k, t] -= a * xi[i, t] - b * xr[i, t]
         a, b = grid.d_re[k], grid.d_im[k]
-        for t in range(steps):
+        for t in range(xr.shape[1]):
             real = a * xr[k, t] + b * xi[k, t]
             xi[k, t] = a * xi[k, t] - b * xr[k, t]
             xr[k, t] = real
+        for e in range(grid.u_ptr[k], grid.u_ptr[k + 1]):
+            j = grid.u_col[e]
+            _take_conjugate((grid.u_re[e], grid.u_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
     for k in range(grid.unknown - 1, -1, -1):
         for e in range(grid.l_ptr[k], grid.l_ptr[k + 1]):
-            i, a, b = grid.l_row[e], grid.l_re[e], grid.l_im[e]
-            for t in range(steps):
-                xr[k, t] -= a * xr[i, t] + b * xi[i, t]
-                xi[k, t] -= a * xi[i, t] - b * xr[i, t]
+            j = grid.l_col[e]
+            _take_conjugate((grid.l_re[e], grid.l_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
 
 
 @njit(**_COMPILED)

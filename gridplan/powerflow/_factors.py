@@ -10,14 +10,13 @@ from gridplan.powerflow._kernel import _COMPILED
 
 @njit(**_COMPILED)
 def refactored(grid, y):
-    """Factors of a matrix with other values, and its voltages without load.
+    """Factors of a matrix with other values, in the row pattern of `grid`, and its voltages without load.
 
-    Returns the values of the lower triangle and of the upper one, both by column, with their places, the inverse of the diagonal,
-    and the voltages; the inverse is not finite where the matrix is singular.
+    Returns the values of both triangles, the inverse of the diagonal, which is not finite where the matrix is singular, and the
+    voltages.
     """
     values, inverse = _eliminated(grid, y)
-    lower, upper = _by_column(grid, values, below=True), _by_column(grid, values, below=False)
-    return lower, upper, inverse, _without_load(grid, y, values, inverse)
+    return values, inverse, _without_load(grid, y, values, inverse)
 
 
 @njit(**_COMPILED)
@@ -40,25 +39,6 @@ def _eliminated(grid, y):
         for e in range(f_diag[k] + 1, f_ptr[k + 1]):
             values[e] = work[f_col[e]]
     return values, inverse
-
-
-@njit(**_COMPILED)
-def _by_column(grid, values, below):
-    """One strict triangle of a row pattern by column: pointers, rows and values."""
-    n = grid.unknown
-    pointers = np.zeros(n + 1, np.int64)
-    for k in range(n):  # the pattern is symmetric: what stands right of a diagonal stands below it too
-        count = grid.f_ptr[k + 1] - grid.f_diag[k] - 1 if below else grid.f_diag[k] - grid.f_ptr[k]
-        pointers[k + 1] = pointers[k] + count
-    rows, found = np.empty(pointers[n], np.int64), np.empty(pointers[n], np.complex128)
-    free = pointers.copy()
-    for k in range(n):
-        first, last = (grid.f_ptr[k], grid.f_diag[k]) if below else (grid.f_diag[k] + 1, grid.f_ptr[k + 1])
-        for e in range(first, last):
-            at = free[grid.f_col[e]]
-            rows[at], found[at] = k, values[e]
-            free[grid.f_col[e]] += 1
-    return pointers, rows, found
 
 
 @njit(**_COMPILED)

@@ -30,18 +30,18 @@ _RATE_FLOOR = 0.1  # a contraction faster than this is not trusted when the rema
 
 
 class Grid(NamedTuple):
-    """The admittance matrix, rows in elimination order, slack buses last, and its factors."""
+    """The admittance matrix, rows in elimination order, slack buses last, and its factors, row by row."""
 
     unknown: int
     y_ptr: np.ndarray
     y_col: np.ndarray
     y: np.ndarray
     l_ptr: np.ndarray
-    l_row: np.ndarray
+    l_col: np.ndarray
     l_re: np.ndarray
     l_im: np.ndarray
     u_ptr: np.ndarray
-    u_row: np.ndarray
+    u_col: np.ndarray
     u_re: np.ndarray
     u_im: np.ndarray
     d_re: np.ndarray
@@ -136,66 +136,71 @@ def _inject(demand, shapes, first, block):
 
 
 @njit(**_COMPILED)
-def _currents(demand, k, block):
-    """Add the currents that a voltage-dependent demand of bus k draws to the right-hand side."""
-    p, q, vr, vi, xr, xi, _ = block
-    ip, zp, iq, zq = demand.current_p[k], demand.impedance_p[k], demand.current_q[k], demand.impedance_q[k]
-    for t in range(p.shape[1]):
-        square = vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t]
-        size = np.sqrt(square)
-        pt = p[k, t] * (1.0 - ip - zp + ip * size + zp * square)
-        qt = q[k, t] * (1.0 - iq - zq + iq * size + zq * square)
-        xr[k, t] -= (pt * vr[k, t] + qt * vi[k, t]) / square
-        xi[k, t] -= (pt * vi[k, t] - qt * vr[k, t]) / square
+def _draw(shares, p, q, v, x):
+    """Write what a bus draws, as currents injected, to its row of the right-hand side."""
+    (ip, zp, iq, zq), (vr, vi), (xr, xi) = shares, v, x
+    if ip == 0.0 and zp == 0.0 and iq == 0.0 and zq == 0.0:
+        for t in range(p.size):
+            share = 1.0 / (vr[t] * vr[t] + vi[t] * vi[t])
+            xr[t] = -(p[t] * vr[t] + q[t] * vi[t]) * share
+            xi[t] = -(p[t] * vi[t] - q[t] * vr[t]) * share
+        return
+    for t in range(p.size):
+        square = vr[t] * vr[t] + vi[t] * vi[t]
+        size, share = np.sqrt(square), 1.0 / square
+        pt = p[t] * ((1.0 - ip - zp + ip * size) * share + zp)
+        qt = q[t] * ((1.0 - iq - zq + iq * size) * share + zq)
+        xr[t] = -(pt * vr[t] + qt * vi[t])
+        xi[t] = -(pt * vi[t] - qt * vr[t])
+
+
+@njit(**_COMPILED)
+def _take(factor, y, x):
+    """Take a row y, times an entry of a factor, off a row x."""
+    (a, b), (yr, yi), (xr, xi) = factor, y, x
+    for t in range(xr.size):
+        xr[t] -= a * yr[t] - b * yi[t]
+        xi[t] -= a * yi[t] + b * yr[t]
+
+
+@njit(**_COMPILED)
+def _move(diagonal, no_load, x, v, change):
+    """Finish a row of the solution, set the voltages of its bus, and add how far they move."""
+    (a, b), (xr, xi), (vr, vi) = diagonal, x, v
+    for t in range(change.size):
+        r = a * xr[t] - b * xi[t]
+        i = a * xi[t] + b * xr[t]
+        xr[t] = r
+        xi[t] = i
+        dr = r + no_load.real - vr[t]
+        di = i + no_load.imag - vi[t]
+        vr[t] += dr
+        vi[t] += di
+        change[t] += dr * dr + di * di
 
 
 @njit(**_COMPILED)
 def _forward(grid, demand, block):
-    """Currents of all buses, then forward substitution; x must hold zeros."""
+    """Currents of all buses, then forward substitution."""
     p, q, vr, vi, xr, xi, _ = block
-    l_ptr, l_row, l_re, l_im, steps = grid.l_ptr, grid.l_row, grid.l_re, grid.l_im, p.shape[1]
     for k in range(xr.shape[0]):
-        if demand.dependent:
-            _currents(demand, k, block)
-        else:
-            for t in range(steps):
-                share = 1.0 / (vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
-                xr[k, t] -= (p[k, t] * vr[k, t] + q[k, t] * vi[k, t]) * share
-                xi[k, t] -= (p[k, t] * vi[k, t] - q[k, t] * vr[k, t]) * share
-        for e in range(l_ptr[k], l_ptr[k + 1]):
-            i, a, b = l_row[e], l_re[e], l_im[e]
-            for t in range(steps):
-                xr[i, t] -= a * xr[k, t] - b * xi[k, t]
-                xi[i, t] -= a * xi[k, t] + b * xr[k, t]
+        shares = demand.current_p[k], demand.impedance_p[k], demand.current_q[k], demand.impedance_q[k]
+        _draw(shares, p[k], q[k], (vr[k], vi[k]), (xr[k], xi[k]))
+        for e in range(grid.l_ptr[k], grid.l_ptr[k + 1]):
+            j = grid.l_col[e]
+            _take((grid.l_re[e], grid.l_im[e]), (xr[j], xi[j]), (xr[k], xi[k]))
 
 
 @njit(**_COMPILED)
 def _backward(grid, block):
-    """Backward substitution, new voltages and their change; leaves zeros in x."""
+    """Backward substitution, new voltages and their change."""
     _, _, vr, vi, xr, xi, change = block
-    u_ptr, u_row, u_re, u_im, steps = grid.u_ptr, grid.u_row, grid.u_re, grid.u_im, change.size
-    for t in range(steps):
-        change[t] = 0.0
+    change[:] = 0.0
     for k in range(xr.shape[0] - 1, -1, -1):
-        a, b, wr, wi = grid.d_re[k], grid.d_im[k], grid.no_load[k].real, grid.no_load[k].imag
-        for t in range(steps):
-            r = a * xr[k, t] - b * xi[k, t]
-            i = a * xi[k, t] + b * xr[k, t]
-            xr[k, t] = r
-            xi[k, t] = i
-            dr = r + wr - vr[k, t]
-            di = i + wi - vi[k, t]
-            vr[k, t] += dr
-            vi[k, t] += di
-            change[t] += dr * dr + di * di
-        for e in range(u_ptr[k], u_ptr[k + 1]):
-            i, a, b = u_row[e], u_re[e], u_im[e]
-            for t in range(steps):
-                xr[i, t] -= a * xr[k, t] - b * xi[k, t]
-                xi[i, t] -= a * xi[k, t] + b * xr[k, t]
-        for t in range(steps):
-            xr[k, t] = 0.0
-            xi[k, t] = 0.0
+        for e in range(grid.u_ptr[k], grid.u_ptr[k + 1]):
+            j = grid.u_col[e]
+            _take((grid.u_re[e], grid.u_im[e]), (xr[j], xi[j]), (xr[k], xi[k]))
+        _move((grid.d_re[k], grid.d_im[k]), grid.no_load[k], (xr[k], xi[k]), (vr[k], vi[k]), change)
 
 
 @njit(**_COMPILED)
@@ -466,7 +471,7 @@ def _block(grid, steps):
     for k in range(buses):
         vr[k, :] = grid.start[k].real
         vi[k, :] = grid.start[k].imag
-    return Block(p, q, vr, vi, np.zeros((grid.unknown, steps)), np.zeros((grid.unknown, steps)), np.zeros(steps))
+    return Block(p, q, vr, vi, np.empty((grid.unknown, steps)), np.empty((grid.unknown, steps)), np.zeros(steps))
 
 
 @njit(**_COMPILED)

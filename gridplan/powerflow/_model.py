@@ -232,7 +232,7 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
         at_bus[np.argsort(factors.perm_c)] = -(matrix[:unknown, unknown:] @ start[unknown:])
         no_load = factors.solve(at_bus)[np.argsort(factors.perm_c)]
     else:
-        lower = upper = sparse.csc_matrix((unknown, unknown), dtype=complex)
+        lower = upper = sparse.csr_matrix((unknown, unknown), dtype=complex)
         diagonal = np.ones(unknown, dtype=complex)
     if not controlled.any() and factors is not None:
         start[:unknown] = no_load
@@ -258,17 +258,17 @@ def _grid(internal: dict[str, Any], order: np.ndarray, unknown: int, factors: An
     )
 
 
-def _triangles(factors: Any) -> tuple[sparse.csc_matrix, sparse.csc_matrix, np.ndarray]:
+def _triangles(factors: Any) -> tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]:
     """Strict lower and strict upper factor, and the inverse of the diagonal."""
-    lower = sparse.csc_matrix(sparse.tril(factors.L, -1))
-    upper = sparse.csc_matrix(sparse.triu(factors.U, 1))
+    lower = sparse.csr_matrix(sparse.tril(factors.L, -1))
+    upper = sparse.csr_matrix(sparse.triu(factors.U, 1))
     for factor in (lower, upper):
         factor.eliminate_zeros()
         factor.sort_indices()
     return lower, upper, 1.0 / factors.U.diagonal()
 
 
-def _compressed(matrix: sparse.csr_matrix | sparse.csc_matrix) -> tuple[np.ndarray, np.ndarray]:
+def _compressed(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
 
 
@@ -488,17 +488,15 @@ def _admittances_by_position(
 
 def refactored(grid: Grid, values: np.ndarray) -> Grid | None:
     """Grid with other values in the same places; None if the matrix is singular in this order."""
-    lower, upper, inverse, no_load = _factors.refactored(grid, values)
+    factors, inverse, no_load = _factors.refactored(grid, values)
     if not np.isfinite(inverse).all():
         return None
+    row = np.repeat(np.arange(grid.unknown), np.diff(grid.f_ptr))
     triangles = {}
-    for name, (pointers, rows, found) in (("l", lower), ("u", upper)):
-        triangles |= {
-            f"{name}_ptr": pointers,
-            f"{name}_row": rows,
-            f"{name}_re": found.real.copy(),
-            f"{name}_im": found.imag.copy(),
-        }
+    for name, own in (("l", grid.f_col < row), ("u", grid.f_col > row)):
+        pointers = np.r_[0, np.cumsum(np.bincount(row[own], minlength=grid.unknown))]
+        triangles |= {f"{name}_ptr": pointers, f"{name}_col": grid.f_col[own]}
+        triangles |= {f"{name}_re": factors.real[own], f"{name}_im": factors.imag[own]}
     diagonal = {"d_re": inverse.real.copy(), "d_im": inverse.imag.copy()}
     return grid._replace(**triangles, **diagonal, y=values, no_load=no_load, start=np.r_[no_load, grid.start[grid.unknown :]])
 

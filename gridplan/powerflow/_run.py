@@ -19,7 +19,7 @@ from gridplan.powerflow._model import DRIVEN, RATED, Model, build
 METHODS = ("fixed point", "newton", "failed")
 _STATIC_TIME = pd.DatetimeIndex(["2000-01-01"], name="time")
 _COLUMNS = ("element", "element_id", "shape_p", "shape_q")
-_BLOCK_BYTES = 1_200_000  # of one block of steps; about the second-level cache of common processors
+_BLOCK_BYTES = 2_000_000  # of one block of steps; about twice the second-level cache of common processors
 _CHUNK_BYTES = 64_000_000  # of the outputs between two updates of the statistics
 
 

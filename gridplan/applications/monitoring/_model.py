@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -317,9 +318,9 @@ def readings(model: Model, case: OperatingCase, sensors: pd.DataFrame) -> tuple[
     availability.
     """
     rows = np.zeros((len(sensors), len(model.prior)))
-    variance, connected = np.empty(len(sensors)), _connected(model.net)
+    variance, consumed = np.empty(len(sensors)), functools.cache(functools.partial(_consumption, model, case))
     for number, sensor in enumerate(sensors.itertuples()):
-        rows[number], value, prior, stale = _reading(model, case, sensor, connected)
+        rows[number], value, prior, stale = _reading(model, sensor, consumed)
         exact = (sensor.sd_percent / 100 * max(abs(value), 1e-4)) ** 2 + stale
         share = sensor.availability_percent / 100
         variance[number] = _seldom(exact, prior, share)
@@ -338,13 +339,8 @@ def _seldom(exact: float, prior: float | None, share: float) -> float:
     return 1 / (1 / fused - 1 / prior)
 
 
-def _connected(net: pandapowerNet) -> dict[str, dict[int, pd.Index]]:
-    """Elements in service by table and bus."""
-    return {table: net[table][net[table]["in_service"].astype(bool)].groupby("bus").groups for table in _SIGN}
-
-
 def _reading(
-    model: Model, case: OperatingCase, sensor: object, connected: dict[str, dict[int, pd.Index]]
+    model: Model, sensor: object, consumed: Callable[[str, float], pd.DataFrame]
 ) -> tuple[np.ndarray, float, float | None, float]:
     """Row of a sensor, the value it reads [pu], the variance of the pseudo-measurement beside it, and that of its age [pu^2]."""
     place = int(model.place.at[sensor.bus])
@@ -359,23 +355,21 @@ def _reading(
         return row, 0.0, None, 0.0  # the power of the source is the sum of all, which nothing here needs
     state += 0 if sensor.quantity == "p" else model.loads
     row[state] = 1.0
-    value, stale = _consumed(model, case, sensor, {table: own.get(sensor.bus, ()) for table, own in connected.items()})
-    return row, value, float(model.prior[state]), stale
+    value, stale = consumed(sensor.quantity, sensor.delay_min).loc[sensor.bus]
+    return row, float(value), float(model.prior[state]), float(stale)
 
 
-def _consumed(model: Model, case: OperatingCase, sensor: object, connected: dict[str, pd.Index]) -> tuple[float, float]:
-    """Consumption at a bus [pu] and the variance of its change over the age of the reading [pu^2]."""
-    power, shape = ("p_mw", "shape_p") if sensor.quantity == "p" else ("q_mvar", "shape_q")
-    total = stale = 0.0
+def _consumption(model: Model, case: OperatingCase, quantity: str, minutes: float) -> pd.DataFrame:
+    """Consumption of each bus [pu] and the variance of its change over the age of a reading [pu^2]."""
+    power, shape = ("p_mw", "shape_p") if quantity == "p" else ("q_mvar", "shape_q")
+    found = pd.DataFrame(0.0, index=model.net.bus.index, columns=["value", "stale"])
     for table, sign in _SIGN.items():
-        if not len(connected[table]):
-            continue
-        own = model.net[table].loc[connected[table]]
-        total += sign * float((own[power] * own["scaling"]).sum())
+        own = model.net[table][model.net[table]["in_service"].astype(bool)]
         rated = (case.net[table].loc[own.index, power] * own["scaling"]).to_numpy(float)
-        change = lag_variance(case.profiles, table, own.index, shape, minutes=sensor.delay_min)
-        stale += float((rated**2 * change).sum())
-    return total / model.base_mva, stale / model.base_mva**2
+        change = lag_variance(case.profiles, table, own.index, shape, minutes=minutes)
+        parts = pd.DataFrame({"value": sign * own[power] * own["scaling"], "stale": rated**2 * change})
+        found = found.add(parts.groupby(own["bus"]).sum(), fill_value=0.0)
+    return found / [model.base_mva, model.base_mva**2]
 
 
 def _branch(model: Model, sensor: object) -> tuple[np.ndarray, float]:

@@ -237,6 +237,7 @@ def _arrays(rows: np.ndarray, position: np.ndarray, bus: np.ndarray, sources: di
         end=end.astype(np.int64),
         z=rows[:, BR_R] + 1j * rows[:, BR_X],
         ratio=tap.astype(complex),
+        inverse=1 / tap.astype(complex),
         shunt_start=half / np.abs(tap) ** 2,
         shunt_end=other,
         rating=np.full(len(rows), np.inf),

@@ -279,6 +279,8 @@ class _Problem:
             worse = self._worst(after, steps, extremes=False)
             if not len(worse):
                 return self._result(found, case, after, steps)
+            if np.isin(worse, critical).all():  # the same states would lead to the same topology
+                break
             critical = np.union1d(critical, worse)
         return self._result(None, self.case, self.before, steps)
 

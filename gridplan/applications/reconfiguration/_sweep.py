@@ -14,6 +14,7 @@ import numpy as np
 
 _OUTSIDE = 1e9
 _TOLERANCE = 1e-9
+_LOWEST, _HIGHEST = 0.3, 3.0  # pu; a voltage outside is no solution
 _ITERATIONS = 200
 _SCREEN = 1.03  # of the estimated losses: a place in a loop above it is not solved
 _SCREEN_OUTSIDE = 1.2  # the same where limits are not kept yet: to keep them may cost losses
@@ -27,8 +28,8 @@ class Arrays(NamedTuple):
     ----------
     start, end
         Nodes of each branch, (branches,); the ratio of a transformer stands at `start`.
-    z, ratio
-        Series impedance, and complex turns ratio, (branches,).
+    z, ratio, inverse
+        Series impedance, complex turns ratio and its inverse, (branches,).
     shunt_start, shunt_end
         Admittance that a closed branch adds at its nodes, (branches,).
     rating
@@ -54,6 +55,7 @@ class Arrays(NamedTuple):
     end: np.ndarray
     z: np.ndarray
     ratio: np.ndarray
+    inverse: np.ndarray
     shunt_start: np.ndarray
     shunt_end: np.ndarray
     rating: np.ndarray
@@ -102,68 +104,99 @@ def tree(a, closed, order, parent):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
+def _square(z):
+    """Square of the size of a complex number; its size itself would be found by a slow function that knows no overflow."""
+    return z.real * z.real + z.imag * z.imag
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
 def _drawn(a, node, state, v):
     """Return the current that the consumption at a node draws at voltage `v`."""
     s = a.power[state, node]
     if s == 0:
         return 0j
-    i, z = a.current_share[node], a.impedance_share[node]
+    i, z, square = a.current_share[node], a.impedance_share[node], _square(v)
     if i == 0 and z == 0:
-        return np.conj(s / v)
-    m = abs(v)
-    p = s.real * (1 - i.real - z.real + i.real * m + z.real * m * m)
-    q = s.imag * (1 - i.imag - z.imag + i.imag * m + z.imag * m * m)
-    return np.conj((p + 1j * q) / v)
+        return np.conj(s) * v * (1.0 / square)
+    m = np.sqrt(square)
+    p = s.real * (1 - i.real - z.real + i.real * m + z.real * square)
+    q = s.imag * (1 - i.imag - z.imag + i.imag * m + z.imag * square)
+    return complex(p, -q) * v * (1.0 / square)
 
 
 @numba.njit(cache=True, nogil=True)
-def solve(a, closed, state, order, parent, v, current):  # noqa: PLR0912, PLR0913, PLR0917
-    """Backward-forward sweep of one state on one tree; False if it does not converge. Fills `v` and branch currents."""
-    nodes = len(order)
+def _shunts(a, closed):
+    """Admittance at each node with the branches that are closed."""
     shunt = a.shunt.copy()
     for branch in range(len(closed)):
         if closed[branch]:
             shunt[a.start[branch]] += a.shunt_start[branch]
             shunt[a.end[branch]] += a.shunt_end[branch]
-    for k in range(nodes):  # flat start: the voltage of the source
-        node = order[k]
+    return shunt
+
+
+@numba.njit(cache=True, nogil=True)
+def _flat(a, order, parent, v):
+    """Voltages of the sources everywhere, but for the ratios on the way."""
+    for node in order:
         branch = parent[node]
         if branch < 0:
             v[node] = a.source[node]
         elif a.start[branch] == node:
             v[node] = v[a.end[branch]] * a.ratio[branch]
         else:
-            v[node] = v[a.start[branch]] / a.ratio[branch]
-    drawn = np.empty(nodes, np.complex128)
+            v[node] = v[a.start[branch]] * a.inverse[branch]
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(a, order, parent, drawn, current):
+    """Add the currents up towards the sources; that of a branch flows through its impedance, on the side without the ratio."""
+    for k in range(len(order) - 1, -1, -1):
+        node = order[k]
+        branch = parent[node]
+        if branch < 0:
+            continue
+        if a.start[branch] == node:
+            current[branch] = drawn[node] * np.conj(a.ratio[branch])
+            drawn[a.end[branch]] += current[branch]
+        else:
+            current[branch] = drawn[node]
+            drawn[a.start[branch]] += current[branch] * np.conj(a.inverse[branch])
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(a, order, parent, v, current):
+    """Voltages from the sources outwards; the square of the largest change, infinite where a voltage is none."""
+    change = 0.0
+    for node in order:
+        branch = parent[node]
+        if branch < 0:
+            continue
+        if a.start[branch] == node:
+            new = (v[a.end[branch]] - a.z[branch] * current[branch]) * a.ratio[branch]
+        else:
+            new = v[a.start[branch]] * a.inverse[branch] - a.z[branch] * current[branch]
+        change = max(change, _square(new - v[node]))
+        v[node] = new
+        if not _LOWEST**2 < _square(new) < _HIGHEST**2:
+            return np.inf
+    return change
+
+
+@numba.njit(cache=True, nogil=True)
+def solve(a, state, walk, shunt, v, current):
+    """Backward-forward sweep of one state on one tree; False if it does not converge. Fills `v` and branch currents."""
+    order, parent = walk
+    drawn = np.empty(len(order), np.complex128)
+    _flat(a, order, parent, v)
     for _ in range(_ITERATIONS):
-        for node in range(nodes):
+        for node in range(len(order)):
             drawn[node] = _drawn(a, node, state, v[node]) + shunt[node] * v[node]
-        for k in range(nodes - 1, -1, -1):
-            node = order[k]
-            branch = parent[node]
-            if branch < 0:
-                continue
-            if a.start[branch] == node:  # current of the series impedance, on the side without the ratio
-                current[branch] = drawn[node] * np.conj(a.ratio[branch])
-                drawn[a.end[branch]] += current[branch]
-            else:
-                current[branch] = drawn[node]
-                drawn[a.start[branch]] += current[branch] / np.conj(a.ratio[branch])
-        change = 0.0
-        for k in range(nodes):
-            node = order[k]
-            branch = parent[node]
-            if branch < 0:
-                continue
-            if a.start[branch] == node:
-                new = (v[a.end[branch]] - a.z[branch] * current[branch]) * a.ratio[branch]
-            else:
-                new = v[a.start[branch]] / a.ratio[branch] - a.z[branch] * current[branch]
-            change = max(change, abs(new - v[node]))
-            v[node] = new
-            if not 0.3 < abs(new) < 3.0:
-                return False
-        if change < _TOLERANCE:
+        _gather(a, order, parent, drawn, current)
+        change = _spread(a, order, parent, v, current)
+        if change == np.inf:
+            return False
+        if change < _TOLERANCE**2:
             return True
     return False
 
@@ -174,9 +207,9 @@ def losses(a, closed, v, current):
     total = 0.0
     for branch in range(len(closed)):
         if closed[branch]:
-            total += a.z[branch].real * abs(current[branch]) ** 2
-            total += a.shunt_start[branch].real * abs(v[a.start[branch]]) ** 2
-            total += a.shunt_end[branch].real * abs(v[a.end[branch]]) ** 2
+            total += a.z[branch].real * _square(current[branch])
+            total += a.shunt_start[branch].real * _square(v[a.start[branch]])
+            total += a.shunt_end[branch].real * _square(v[a.end[branch]])
     return total
 
 
@@ -185,32 +218,12 @@ def excess(a, closed, v, current):
     """How far a state is outside the limits: voltages [pu] and currents [share of the limit], added up."""
     total = 0.0
     for node in range(len(v)):
-        size = abs(v[node])
+        size = np.sqrt(_square(v[node]))
         if a.source[node] == 0:
             total += max(0.0, a.band[0] - size - _SLACKNESS) + max(0.0, size - a.band[1] - _SLACKNESS)
     for branch in range(len(closed)):
         if closed[branch]:
-            total += max(0.0, abs(current[branch]) / a.rating[branch] - 1.0 - _SLACKNESS)
-    return total
-
-
-@numba.njit(cache=True, nogil=True)
-def estimate(a, closed, order, parent):
-    """Weighted losses of a topology at the voltages of its sources, without losses on the way [pu]; for screening only."""
-    if not tree(a, closed, order, parent):
-        return np.inf
-    total = 0.0
-    for state in range(len(a.weight)):
-        if a.weight[state] == 0.0:
-            continue
-        carried = a.power[state].copy()
-        for k in range(len(order) - 1, -1, -1):
-            branch = parent[order[k]]
-            if branch >= 0:
-                flow = carried[order[k]]
-                other = a.end[branch] if a.start[branch] == order[k] else a.start[branch]
-                carried[other] += flow
-                total += a.weight[state] * a.z[branch].real * (flow.real**2 + flow.imag**2)
+            total += max(0.0, np.sqrt(_square(current[branch])) / a.rating[branch] - 1.0 - _SLACKNESS)
     return total
 
 
@@ -222,13 +235,13 @@ def cost(a, closed, order, parent, v, current, ceiling=np.inf):  # noqa: PLR0913
     """
     if not tree(a, closed, order, parent):
         return np.inf
-    total, outside = 0.0, 0.0
+    total, outside, shunt = 0.0, 0.0, _shunts(a, closed)
     for state in range(len(a.weight)):
         if total > ceiling:
             return total
         if outside > 0.0 and _OUTSIDE * (1.0 + outside) > ceiling:
             return _OUTSIDE * (1.0 + outside)
-        if not solve(a, closed, state, order, parent, v, current):
+        if not solve(a, state, (order, parent), shunt, v, current):
             return np.inf
         total += a.weight[state] * losses(a, closed, v, current)
         outside += excess(a, closed, v, current)
@@ -265,6 +278,36 @@ def depths(a, order, parent):
 
 
 @numba.njit(cache=True, nogil=True)
+def _estimates(a, walk, loop, tie):
+    """Weighted losses with each branch of a loop open instead of the tie [pu], by branch of the loop; for screening only.
+
+    Without losses on the way and at the voltages of the sources, the flows along the loop differ by what the branch carries.
+    """
+    (order, parent), at = walk, np.flatnonzero(loop == tie)[0]
+    values, flow = np.zeros(len(loop)), np.zeros(len(loop), np.complex128)
+    resistance = a.z.real[loop].sum()
+    for state in range(len(a.weight)):
+        if a.weight[state] == 0.0:
+            continue
+        carried, total, along = a.power[state].copy(), 0.0, 0j
+        for k in range(len(order) - 1, -1, -1):
+            node = order[k]
+            branch = parent[node]
+            if branch >= 0:
+                carried[a.end[branch] if a.start[branch] == node else a.start[branch]] += carried[node]
+                total += a.z[branch].real * _square(carried[node])
+        for k in range(len(loop)):
+            if k != at:
+                below = a.end[loop[k]] if parent[a.end[loop[k]]] == loop[k] else a.start[loop[k]]
+                flow[k] = carried[below] if k < at else -carried[below]
+                along += a.z[loop[k]].real * flow[k]
+        for k in range(len(loop)):
+            saved = 2.0 * (flow[k].real * along.real + flow[k].imag * along.imag)
+            values[k] += a.weight[state] * (total + resistance * _square(flow[k]) - saved)
+    return values
+
+
+@numba.njit(cache=True, nogil=True)
 def _walk(a, closed, switchable, tie, best, whole):
     """Move one opening along its loop to where the cost is lowest; the new cost. `closed` is changed.
 
@@ -275,21 +318,19 @@ def _walk(a, closed, switchable, tie, best, whole):
     v, current = np.zeros(nodes, np.complex128), np.zeros(len(closed), np.complex128)
     tree(a, closed, order, parent)
     loop = _loop(a, tie, parent, depths(a, order, parent))
-    here = np.flatnonzero(loop == tie)[0]
-    limit = (_SCREEN if best < _OUTSIDE else _SCREEN_OUTSIDE) * estimate(a, closed, order, parent) if whole else np.inf
-    chosen = tie
+    here, chosen = np.flatnonzero(loop == tie)[0], tie
+    estimates = _estimates(a, (order, parent), loop, tie) if whole else np.zeros(len(loop))
+    limit = (_SCREEN if best < _OUTSIDE else _SCREEN_OUTSIDE) * estimates[here]
     closed[tie] = True
     for way in (-1, 1):
         at, reached = here + way, best
         while 0 <= at < len(loop):
-            branch = loop[at]
+            branch, promising = loop[at], estimates[at] <= limit
             at += way
             if not switchable[branch]:
                 continue
             closed[branch] = False
-            value = np.inf
-            if limit == np.inf or estimate(a, closed, order, parent) <= limit:
-                value = cost(a, closed, order, parent, v, current, best)
+            value = cost(a, closed, order, parent, v, current, best) if promising else np.inf
             closed[branch] = True
             if value < best - 1e-12:
                 best, chosen = value, branch
@@ -325,23 +366,18 @@ def rough(a, closed, switchable):
     """Branch exchange on estimated losses over whole loops; `closed` is changed."""
     nodes = len(a.source)
     order, parent = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    spare, behind = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    best, before = estimate(a, closed, order, parent), np.inf
-    while best < before - 1e-12:
-        before = best
+    moved = True
+    while moved:
+        moved = False
         for tie in np.flatnonzero(~closed & switchable):
             if not tree(a, closed, order, parent):
                 return
-            chosen = tie
-            closed[tie] = True
-            for branch in _loop(a, tie, parent, depths(a, order, parent)):
-                if switchable[branch]:
-                    closed[branch] = False
-                    value = estimate(a, closed, spare, behind)
-                    closed[branch] = True
-                    if value < best - 1e-12:
-                        best, chosen = value, branch
-            closed[chosen] = False
+            loop = _loop(a, tie, parent, depths(a, order, parent))
+            estimates = np.where(switchable[loop], _estimates(a, (order, parent), loop, tie), np.inf)
+            chosen = np.argmin(estimates)
+            if estimates[chosen] < estimates[loop == tie][0] - 1e-12:
+                closed[tie], closed[loop[chosen]] = True, False
+                moved = True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -56,9 +56,11 @@ def _search(excess, cost, moves, digits, day, highest):
         e2[:] = worst
         fresh = day[t] != day[t - 1]
         for a in range(states):
+            least, lowest = worst, -np.inf
             for u in range(used):
-                if e[a, u] == worst:
+                if not _better(e[a, u], c[a, u], least, lowest):  # not reached, or no better than with fewer operations
                     continue
+                least, lowest = e[a, u], c[a, u]
                 for b in range(states):
                     v = after[a, 0 if fresh else u, b]
                     if v < 0:

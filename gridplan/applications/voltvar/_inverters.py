@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -30,11 +30,14 @@ class Inverters:
         By generator: ``element``, ``element_id``, ``available_mwh``, ``curtailed_mwh``, ``curtailed_percent``.
     unsettled
         Steps in which the curves and the network found no common state; they have the last powers tried.
+    acting
+        Steps in which a generator gives or takes anything but the active power available; bool, (steps,).
     """
 
     case: OperatingCase
     curtailed: pd.DataFrame
     unsettled: pd.DatetimeIndex
+    acting: np.ndarray = field(repr=False)
 
 
 def inverters(
@@ -79,7 +82,8 @@ def inverters(
     check_schedule(case)
     plants = _plants(case, settings.covers(case.areas["area"]))
     if not len(plants):
-        return Inverters(case, _curtailed(plants, np.zeros((0, 0)), np.zeros((0, 0)), 1.0), case.profiles.time[:0])
+        time, nothing = case.profiles.time, np.zeros((0, 0))
+        return Inverters(case, _curtailed(plants, nothing, nothing, 1.0), time[:0], np.zeros(len(time), bool))
     rows = plants.groupby("row", sort=True)
     base, shape = rows["base_mw"].sum().to_numpy(), _shape(case.profiles, rows["shape"].first().to_numpy())
     top = shape.max(axis=1)
@@ -87,7 +91,8 @@ def inverters(
     p, q, unsettled = _follow((case, models), control, (rows["bus"].first().to_numpy(int), base * top, unit), plants)
     available = base[:, None] * shape
     after = _written(case, plants, (p, q, base, available))
-    return Inverters(after, _curtailed(plants, available, p, case.profiles.step_h), case.profiles.time[unsettled])
+    acting = (q != 0).any(axis=0) | (p < available).any(axis=0)
+    return Inverters(after, _curtailed(plants, available, p, case.profiles.step_h), case.profiles.time[unsettled], acting)
 
 
 def _plants(case: OperatingCase, covered: list[str]) -> pd.DataFrame:
@@ -175,22 +180,27 @@ def _written(
     sgen.loc[numbers, "q_mvar"] = sgen.loc[numbers, "p_mw"]
     cut = (p < available * (1 - 1e-12)).any(axis=1)
     names = pd.Index([f"inverter {row}" for row in range(len(base))])
-    new = {f"{names[row]} p": p[row] / base[row] for row in np.flatnonzero(cut)}
-    new |= {f"{names[row]} q": -q[row] / base[row] for row in range(len(base))}
+    new = [(names + " q", -q / base[:, None]), (names[cut] + " p", p[cut] / base[cut, None])]
     kept = case.profiles.elements
     own = (kept["element"] == "sgen") & kept["element_id"].isin(numbers)
     known = kept[own].set_index("element_id")["shape_p"].reindex(numbers)
     row = plants["row"].to_numpy()
     steady = known.isna().to_numpy() & ~cut[row]
     if steady.any():
-        new["inverter steady"] = np.ones(p.shape[1])
+        new.append((pd.Index(["inverter steady"]), np.ones((1, p.shape[1]))))
     shape_p = np.where(cut[row], names[row] + " p", np.where(steady, "inverter steady", known.to_numpy()))
     follow = pd.DataFrame({"element": "sgen", "element_id": numbers, "shape_p": shape_p, "shape_q": names[row] + " q"})
-    old = case.profiles.shapes
-    old = old[[name for name in old.columns if name not in new]]
-    shapes = pd.concat([old, pd.DataFrame(new, index=old.index)], axis=1)
+    shapes = _with_shapes(case.profiles.shapes, new)
     profiles = Profiles(case.profiles.time, shapes, pd.concat([kept[~own], follow], ignore_index=True))
     return replace(case, net=pandapowerNet(dict(case.net.items()) | {"sgen": sgen}), profiles=profiles)
+
+
+def _with_shapes(old: pd.DataFrame, new: list[tuple[pd.Index, np.ndarray]]) -> pd.DataFrame:
+    """Shapes with others added, which replace those of the same names; the rows of the arrays are columns of the table."""
+    names = new[0][0].append([index for index, _ in new[1:]])
+    kept = old[[name for name in old.columns if name not in names]]
+    values = np.vstack([_run._by_shape(kept), *(rows for _, rows in new)])
+    return pd.DataFrame(values.T, index=old.index, columns=kept.columns.append(names), copy=False)
 
 
 def _curtailed(plants: pd.DataFrame, available: np.ndarray, p: np.ndarray, step_h: float) -> pd.DataFrame:

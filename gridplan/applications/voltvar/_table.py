@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -23,6 +24,36 @@ _DOUBT_LOSSES = 3.0  # relative change of losses for one of the voltage that it 
 _BEYOND_MW = 1e12  # below any cost
 
 
+@njit(cache=True, error_model="numpy")
+def _nearest(solved, state, step):
+    """Nearest state that is solved in a step, the higher of two."""
+    for distance in range(1, len(solved)):
+        if state + distance < len(solved) and solved[state + distance, step]:
+            return state + distance
+        if state >= distance and solved[state - distance, step]:
+            return state - distance
+    return state
+
+
+@njit(cache=True, error_model="numpy")
+def _predict(steps, solved, no_load, values, doubt):
+    """Fill what is not solved in some steps; all (states, steps) but `steps` and `no_load`."""
+    power, slope, losses, low, high, set_point = values
+    for step in steps:
+        for state in range(len(solved)):
+            doubt[state, step] = 0.0
+            if solved[state, step]:
+                continue
+            known = _nearest(solved, state, step)
+            ratio = no_load[state] / no_load[known]
+            for voltage in (low, high, set_point):
+                voltage[state, step] = voltage[known, step] * ratio
+            losses[state, step], slope[state, step] = losses[known, step], slope[known, step]
+            power[state, step] = power[known, step] + slope[known, step] * (ratio - 1)
+            unsure = _DOUBT_SLOPE * abs(slope[known, step]) + _DOUBT_LOSSES * losses[known, step]
+            doubt[state, step] = abs(ratio - 1) * unsure
+
+
 class Table:
     """By zone: power, voltages and whether they were solved, (states, steps); unsolved states hold predictions.
 
@@ -33,26 +64,42 @@ class Table:
     ----------
     case, settings
         Case and choices; `models` may be shared between tables of the same network and profiles.
+    known
+        Table of a case that differs in generation only, and the steps in which it does not, (steps,) bool: they are not solved.
     """
 
-    def __init__(self, case: OperatingCase, settings: Settings, models: Models | None = None) -> None:
+    def __init__(
+        self, case: OperatingCase, settings: Settings, models: Models | None = None, known: tuple[Table, np.ndarray] | None = None
+    ) -> None:
         check_schedule(case)
         self.case, self.models = case, models or Models(case.net, case.profiles, powerflow.Options())
-        self.layout: Layout = layout(case, self.models.full, settings)
+        self.layout: Layout = known[0].layout if known is not None else layout(case, self.models.full, settings)
         self.shapes = _run._by_shape(case.profiles.shapes)
         self.steps = self.shapes.shape[1]
         self._apart = _Kept(self, len(self.layout.zones))
-        self.zones = [ZoneTable(self, number) for number in range(len(self.layout.zones))]
+        alike = known[0].zones if known is not None else [None] * len(self.layout.zones)
+        self.zones = [ZoneTable(self, number, like) for number, like in enumerate(alike)]
         starts = [zone.start(case) for zone in self.zones]
         self.start = [path for path, _ in starts]
-        known = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
+        movable = {(d.control, n) for zone in self.layout.zones for d in zone.devices for n in d.elements}
         set_ = {(control, int(n)) for control, given in case.schedule.items() for n in given.columns}
-        self._whole, self._exact = set_ <= known, all(exact for _, exact in starts)
+        self._whole, self._exact = set_ <= movable, all(exact for _, exact in starts)
         rows, which = np.unique(np.column_stack(self.start), axis=0, return_inverse=True)
-        for number, states in enumerate(rows):
-            self._solve([int(s) for s in states], np.flatnonzero(which.reshape(-1) == number))
+        which = which.reshape(-1)
+        new = np.ones(self.steps, bool)
+        if known is not None:
+            self.adopt(*known)
+            new = ~known[1]
+        for number in np.unique(which[new]):
+            self._solve([int(s) for s in rows[number]], np.flatnonzero((which == number) & new))
         for zone in self.zones:
             zone.predict()
+
+    def adopt(self, other: Table, alike: np.ndarray) -> None:
+        """Take over what another table of the same network has solved, in steps of the same powers; bool, (steps,)."""
+        self._apart.adopt(other._apart, alike)
+        for zone, known in zip(self.zones, other.zones, strict=True):
+            zone.adopt(known, alike)
 
     def before(self) -> Series:
         """Return what the case gives as it is."""
@@ -114,6 +161,11 @@ class _Kept:
         for (name, rows), values in zip(self._parts, self._values, strict=True):
             values[:, columns] = getattr(sums, name)[rows]
 
+    def adopt(self, other: _Kept, columns: np.ndarray) -> None:
+        """Take over some steps of the same groups of another table."""
+        for values, known in zip(self._values, other._values, strict=True):
+            values[:, columns] = known[:, columns]
+
     def give(self, columns: np.ndarray, sums: _reader.Sums) -> None:
         """Write some steps out."""
         for (name, rows), values in zip(self._parts, self._values, strict=True):
@@ -123,20 +175,25 @@ class _Kept:
 class ZoneTable:
     """Table of one zone; see :class:`Table`."""
 
-    def __init__(self, table: Table, number: int) -> None:
+    _SOLVED = ("power", "slope", "losses", "low", "high", "set_point")
+
+    def __init__(self, table: Table, number: int, like: ZoneTable | None = None) -> None:
         self.zone, self.number, self._table = table.layout.zones[number], number, table
-        node = table.layout.groups.watched[number]
-        grids = [table.models.at(self.zone.positions(s)).grid for s in range(len(self.zone.states))]
-        no_load = np.array([abs(grid.no_load[node]) for grid in grids])
+        no_load = self._without_load() if like is None else like.no_load[np.argsort(like.order)]
         self.order = np.argsort(no_load, kind="stable")
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
         self.solved, self._fresh = np.zeros(shape, bool), np.zeros(table.steps, bool)
-        self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in range(6))
+        self.power, self.slope, self.losses, self.low, self.high, self.set_point = (np.zeros(shape) for _ in self._SOLVED)
         self.doubt = np.zeros(shape)
         self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
         self.kept: dict[int, _Kept] = {}
         self._base_mva = table.models.full.base_mva
+
+    def _without_load(self) -> np.ndarray:
+        """Voltage without load in each state of the zone."""
+        node, models = self._table.layout.groups.watched[self.number], self._table.models
+        return np.array([abs(models.at(self.zone.positions(s)).grid.no_load[node]) for s in range(len(self.zone.states))])
 
     def positions(self, state: int) -> tuple:
         """Positions of all elements in a state, in the order of the table."""
@@ -175,29 +232,28 @@ class ZoneTable:
         self.low[state, columns] = sums.low[limited].min(axis=0)
         self.high[state, columns] = sums.high[limited].max(axis=0)
         self.set_point[state, columns] = sums.watched[self.number]
+        self._at(state, columns).fill(columns, sums)
+
+    def adopt(self, other: ZoneTable, alike: np.ndarray) -> None:
+        """Take over what the same zone of another table has solved in some steps, bool (steps,)."""
+        for state, kept in other.kept.items():
+            columns = np.flatnonzero(other.solved[state] & alike & ~self.solved[state])
+            for name in self._SOLVED:
+                getattr(self, name)[state, columns] = getattr(other, name)[state, columns]
+            self._at(state, columns).adopt(kept, columns)
+
+    def _at(self, state: int, columns: np.ndarray) -> _Kept:
+        """Mark some steps as solved in a state, and return what is kept of it."""
         self.solved[state, columns] = self._fresh[columns] = True
         if state not in self.kept:
             self.kept[state] = _Kept(self._table, self.number)
-        self.kept[state].fill(columns, sums)
+        return self.kept[state]
 
     def predict(self) -> None:
         """Fill unsolved states from the nearest solved one of the same step, where anything was solved since the last time."""
         fresh = np.flatnonzero(self._fresh)
         self._fresh[fresh] = False
-        states, solved = np.arange(len(self.no_load))[:, None], self.solved[:, fresh]
-        below = np.maximum.accumulate(np.where(solved, states, -1), axis=0)
-        above = np.minimum.accumulate(np.where(solved, states, 10**6)[::-1], axis=0)[::-1]
-        source = np.where((above < 10**6) & ((below < 0) | (above - states <= states - below)), above, below)
-        row, at = np.nonzero(~solved)
-        self.doubt[:, fresh] = 0.0
-        here, known = (row, fresh[at]), (source[row, at], fresh[at])
-        ratio = self.no_load[row] / self.no_load[known[0]]
-        for values in (self.low, self.high, self.set_point):
-            values[here] = values[known] * ratio
-        slope, losses = self.slope[known], self.losses[known]
-        self.power[here] = self.power[known] + slope * (ratio - 1)
-        self.losses[here], self.slope[here] = losses, slope
-        self.doubt[here] = np.abs(ratio - 1) * (_DOUBT_SLOPE * np.abs(slope) + _DOUBT_LOSSES * losses)
+        _predict(fresh, self.solved, self.no_load, tuple(getattr(self, name) for name in self._SOLVED), self.doubt)
 
     def hopeful(self, low_pu: float, high_pu: float, *, losses: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return excess and cost as they are where solved, and as low as they can be elsewhere."""
