@@ -33,11 +33,16 @@ $(VENV)/.ready-test: requirements-test.lock $(VENV)/.ready
 	@$(PIP) --requirement requirements-test.lock
 	@touch $@
 
-report: $(VENV)/.ready
+# Compiled code is kept beside its source, and holds what it calls in other files: when one of them changes, all is compiled anew.
+$(VENV)/.compiled: $(shell grep -rl numba gridplan --include='*.py') | $(BIN)/python
+	@find gridplan -name '*.nb[ci]' -delete
+	@touch $@
+
+report: $(VENV)/.ready $(VENV)/.compiled
 	@echo "The first report on a study simulates every combination of applications: some minutes. What was simulated is kept."
 	@$(BIN)/gridplan report $(NOTEBOOK) --study $(STUDY) --out $(OUT)
 
-test: $(VENV)/.ready-test
+test: $(VENV)/.ready-test $(VENV)/.compiled
 	@$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.ready-test
@@ -47,11 +52,11 @@ lint: $(VENV)/.ready-test
 	@$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 
 # JupyterLab asks nothing of the outside: no update check, no news.
-lab: $(VENV)/.ready
+lab: $(VENV)/.ready $(VENV)/.compiled
 	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	@$(BIN)/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
-bench: $(VENV)/.ready-test
+bench: $(VENV)/.ready-test $(VENV)/.compiled
 	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 # Needs uv; the lock files hold versions and hashes only, for every platform and Python from 3.11 on.
