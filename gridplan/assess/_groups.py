@@ -19,13 +19,14 @@ from gridplan.applications.voltvar import _summary
 from gridplan.assess import _options, _outages, _restoration, _tasks
 from gridplan.assess._measure import HOURS, measure
 from gridplan.assess._tasks import Task
-from gridplan.powerflow import PowerFlow, Profiles
+from gridplan.powerflow import Limits, PowerFlow, Profiles
 from gridplan.powerflow._model import Model
 from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
-SEARCH = needs.Search(weights=(0.5,), exact=0, shortlist=20)
+_WEIGHTS = (0.5, 1.0)
+"""Of gain to cost, by which a conventional plan is sought: large measures first; only if that leaves something, small ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,10 +281,21 @@ def _reinforced(study: Study, found: Mapping[int, Mapping[str, flexibility.Joint
         if key not in plans:
             cases = {year: needs.Situation(joint.case.net, joint.case.profiles, _known(joint)) for year, joint in joints}
             limits = found[years[0]][option].case.limits
-            plans[key] = needs.reinforce(cases, limits, study.table("measures"), search=SEARCH) if cases else None
+            plans[key] = planned(cases, limits, study.table("measures")) if cases else None
         done[option] = plans[key]
     weights = _load_shares(found[years[0]][options[0]].case)
     return pd.concat([_cost(done, option, years, weights) for option in options], ignore_index=True)
+
+
+def planned(cases: Mapping[int, needs.Case], limits: Limits, measures: pd.DataFrame) -> needs.Plan:
+    """Conventional plan, sought quickly: the first that leaves nothing, otherwise the one that leaves least."""
+    found = []
+    for weight in _WEIGHTS:
+        search = needs.Search(weights=(weight,), exact=0, shortlist=20)
+        found.append(needs.reinforce(cases, limits, measures, search=search))
+        if found[-1].left.empty:
+            return found[-1]
+    return min(found, key=lambda plan: (len(plan.left), plan.total_keur))
 
 
 def _known(joint: flexibility.Joint) -> tuple[Model, PowerFlow] | None:

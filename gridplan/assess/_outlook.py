@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
-from gridplan import futures, needs, network, performance
+from gridplan import futures, network, performance
 from gridplan.assess import _cache, _groups, _tasks
 from gridplan.assess._run import Execution
 from gridplan.assess._tasks import Settings, Task
@@ -71,7 +71,7 @@ def conventional(
 def _planned(study: Study, net: pandapowerNet, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
     shared = _groups.Shared(study, net)
     cases = {year: shared.case(study, _scenario(study, task.scenario, year), year, task.every) for year in task.years}
-    plan = needs.reinforce(cases, performance.limits(study.assumptions), study.table("measures"), search=_groups.SEARCH)
+    plan = _groups.planned(cases, performance.limits(study.assumptions), study.table("measures"))
     return plan.steps, plan.left
 
 
