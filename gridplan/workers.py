@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
+from gridplan.errors import ParameterError, Problem
+
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
@@ -52,15 +54,28 @@ def _environment() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cluster(workers: int | None, count: int) -> Iterator[LocalCluster]:
-    """Start processes on this machine: so many, or one a core, but not more than there are pieces of work."""
+    """Start processes on this machine: so many, or one a core, but not more than there are pieces of work.
+
+    Raises
+    ------
+    ParameterError
+        No process starts.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with _started(min(workers or cores, count)) as made:
+        yield made
+
+
+def _started(number: int) -> LocalCluster:
     import dask  # noqa: PLC0415 - this module is imported before anything that takes time
     from distributed import LocalCluster  # noqa: PLC0415
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = {"distributed.nanny.pre-spawn-environ": _ENVIRONMENT, "distributed.worker.multiprocessing-method": warm()}
-    number = min(workers or cores, count)
-    with (
-        dask.config.set(settings),
-        LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR) as made,
-    ):
-        yield made
+    with dask.config.set(settings):
+        try:
+            return LocalCluster(
+                n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
+            )
+        except RuntimeError as error:
+            remedy = "call it under `if __name__ == '__main__':` if this is a script of yours, or take scheduler='serial'"
+            raise ParameterError("execution", [Problem("scheduler", f"no process starts: {error}", remedy=remedy)]) from error
