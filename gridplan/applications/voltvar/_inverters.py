@@ -131,8 +131,9 @@ def _follow(
     where = _batch.Plants(case.net.bus.index.get_indexer(bus), np.arange(len(bus)))
     p, q, unsettled = rated[:, None] * unit, np.zeros_like(unit), np.zeros(unit.shape[1], bool)
     places, which = distinct(case.schedule) if case.schedule else ([()], np.zeros(unit.shape[1], int))
+    able = (unit > 0).any(axis=0)
     for number in np.unique(which):
-        own = np.flatnonzero((which == number) & (unit > 0).any(axis=0))
+        own = np.flatnonzero((which == number) & able)
         placed = replace(batch, model=models.at(places[number]))
         for part in np.array_split(own, max(1, -(-len(own) // batch.width))):
             if len(part):

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+from numba import njit, vectorize
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -24,6 +24,14 @@ _REACH_SEVERAL_PU = 0.015  # the same where several devices act together, whose 
 _DOUBT_SLOPE = 0.25  # share of the predicted change of load with the voltage that it may be off by
 _DOUBT_LOSSES = 3.0  # relative change of losses for one of the voltage that it is taken to stay below
 _BEYOND_MW = 1e12  # below any cost
+
+
+@vectorize(cache=True)
+def _outside(low, high, lowest, highest):
+    """Distance of voltages from their limits, see :meth:`ZoneTable.excess`."""
+    if np.isnan(low) or np.isnan(high):
+        return np.int64(FAILED)
+    return np.int64(np.ceil(max(lowest - low, high - highest, 0.0) * 1e6 - 1e-3))
 
 
 @njit(cache=True, error_model="numpy")
@@ -272,9 +280,7 @@ class ZoneTable:
 
     def excess(self, low_pu: float, high_pu: float) -> np.ndarray:
         """By how much the worst bus is outside the limits [1e-6 pu, rounded up]; whole numbers, so that sums compare exactly."""
-        outside = np.maximum(np.maximum(low_pu - self.low, self.high - high_pu), 0.0)
-        micro = np.ceil(outside * 1e6 - 1e-3)
-        return np.where(np.isnan(micro), FAILED, micro).astype(np.int64)
+        return _outside(self.low, self.high, low_pu, high_pu)
 
     def window(self, low_pu: float, high_pu: float) -> np.ndarray:
         """Need the states that may be inside the limits, and the best one with its neighbours where none is."""
