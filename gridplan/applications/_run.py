@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Literal
@@ -144,6 +144,17 @@ class Models:
         same = like is not None and like.options == options and all(net[n] is like._net[n] for n in ("bus", "trafo"))
         self._taps: dict[int, dict[int, np.ndarray]] = like._taps if same else {}
         self._banks: dict[tuple[tuple[str, int], int], np.ndarray | None] = {}
+        self._silenced: dict[tuple[int, ...], Models] = {}
+
+    def silenced(self, generators: Iterable[int]) -> Models:
+        """Models of the same network in which some static generators have no power; made once."""
+        numbers = tuple(int(n) for n in generators)
+        if numbers not in self._silenced:
+            sgen = self._net.sgen.copy()
+            sgen.loc[list(numbers), ["p_mw", "q_mvar"]] = 0.0
+            net = pandapowerNet(dict(self._net.items()) | {"sgen": sgen})
+            self._silenced[numbers] = Models(net, self._profiles, self.options, like=self)
+        return self._silenced[numbers]
 
     def at(self, positions: Positions) -> _model.Model:
         """Model with the elements named at the positions named, all others as in the network."""

@@ -198,16 +198,16 @@ def voltages(
 def measured(options: Mapping[str, voltage.Voltage], start: OperatingCase) -> pd.DataFrame:
     """Measure each different case once; switches operated and energy cut count against the start."""
     different = {id(joint.case): joint for joint in options.values()}
-    known = {key: measure(joint.case, found=joint.series) for key, joint in different.items()}
-    available = _generated(start)
-    rows = []
-    for name, joint in options.items():
-        case, table = joint.case, known[id(joint.case)]
-        switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
-        cut = available.reindex(table["area"]).to_numpy(float) - _generated(case).reindex(table["area"]).to_numpy(float)
-        cut = np.where(np.abs(cut) < 1e-9, 0.0, cut)
-        rows.append(table.assign(option=name, operations=table["operations"] + switched, curtailed_mwh=cut))
-    return pd.concat(rows, ignore_index=True)
+    known = {key: _against(start, joint.case, measure(joint.case, found=joint.series)) for key, joint in different.items()}
+    return pd.concat([known[id(joint.case)].assign(option=name) for name, joint in options.items()], ignore_index=True)
+
+
+def _against(start: OperatingCase, case: OperatingCase, table: pd.DataFrame) -> pd.DataFrame:
+    """Add to what a case measures the switches operated and the energy cut against the start."""
+    switched = _switched(start, case).reindex(table["area"]).to_numpy(float)
+    before, after = (_generated(one).reindex(table["area"]).to_numpy(float) for one in (start, case))
+    cut = np.where(np.abs(before - after) < 1e-9, 0.0, before - after)
+    return table.assign(operations=table["operations"] + switched, curtailed_mwh=cut)
 
 
 def _generated(case: OperatingCase) -> pd.Series:

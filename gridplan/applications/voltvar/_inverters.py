@@ -61,7 +61,7 @@ def inverters(
     areas
         Areas whose generators take part; None: all.
     models
-        Models of the network of the case or of one that differs in generation only, so that it is not built again.
+        Models of the network and profiles of the case, to share between calls.
 
     Returns
     -------
@@ -121,18 +121,19 @@ def _follow(
     plants: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Active power and absorbed reactive power of each row in each step, and whether the step did not settle."""
-    (bus, rated, unit), (case, like) = rows, given
-    net = _silenced(case.net, plants["element_id"].to_numpy())
-    models = Models(net, case.profiles, powerflow.Options(), like=like)
+    (bus, rated, unit), (case, models) = rows, given
+    models = models or Models(case.net, case.profiles, powerflow.Options())
+    models = models.silenced(plants["element_id"])
     shapes, connection = _run._by_shape(case.profiles.shapes), hosting.Connection(control=control)
     batch = _batch.Batch(
         models.full, shapes, unit, case.profiles.time, case.profiles.step_h, None, None, connection, models.options
     )
-    where = _batch.Plants(net.bus.index.get_indexer(bus), np.arange(len(bus)))
+    where = _batch.Plants(case.net.bus.index.get_indexer(bus), np.arange(len(bus)))
     p, q, unsettled = rated[:, None] * unit, np.zeros_like(unit), np.zeros(unit.shape[1], bool)
     places, which = distinct(case.schedule) if case.schedule else ([()], np.zeros(unit.shape[1], int))
+    able = (unit > 0).any(axis=0)
     for number in np.unique(which):
-        own = np.flatnonzero((which == number) & (unit > 0).any(axis=0))
+        own = np.flatnonzero((which == number) & able)
         placed = replace(batch, model=models.at(places[number]))
         for part in np.array_split(own, max(1, -(-len(own) // batch.width))):
             if len(part):
@@ -161,13 +162,6 @@ def _back_and_forth(
     readings, failed, _, unsettled = _batch._settle(batch, where, (size, available), steps)
     voltage = np.where(failed, 1.0, readings.vm[where.bus].astype(float))
     return *_batch.act(batch.connection.control, voltage, size, available), unsettled
-
-
-def _silenced(net: pandapowerNet, numbers: np.ndarray) -> pandapowerNet:
-    """Network in which some generators have no power."""
-    sgen = net.sgen.copy()
-    sgen.loc[numbers, ["p_mw", "q_mvar"]] = 0.0
-    return pandapowerNet(dict(net.items()) | {"sgen": sgen})
 
 
 def _written(

@@ -48,16 +48,18 @@ class Sums(NamedTuple):
 def _read(demand, meters, block, first, groups, out):
     vr, vi = block.vr, block.vi
     steps = block.change.size
+    size = np.empty(steps)
     for k in range(vr.shape[0]):
         g, weight = groups.node[k], groups.weight[k]
-        _add_demand(demand, k, block, out.demand[g, first : first + steps], out.slope[g, first : first + steps])
+        for t in range(steps):
+            size[t] = np.sqrt(vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
+        _add_demand(demand, k, block.p[k], size, (out.demand[g, first : first + steps], out.slope[g, first : first + steps]))
         low, high = out.low[g, first : first + steps], out.high[g, first : first + steps]
         mean = out.mean[g, first : first + steps]
         for t in range(steps):
-            size = np.sqrt(vr[k, t] * vr[k, t] + vi[k, t] * vi[k, t])
-            mean[t] += weight * size
-            low[t] = min(low[t], size)
-            high[t] = max(high[t], size)
+            mean[t] += weight * size[t]
+            low[t] = min(low[t], size[t])
+            high[t] = max(high[t], size[t])
     for w in range(groups.watched.size):
         k = groups.watched[w]
         for t in range(steps):
@@ -66,17 +68,16 @@ def _read(demand, meters, block, first, groups, out):
 
 
 @njit(**_COMPILED)
-def _add_demand(demand, k, block, total, slope):
+def _add_demand(demand, k, p, size, sums):
     """Add the power of bus k at its voltage, and how it follows the voltage."""
     ip, zp, generation = demand.current_p[k], demand.impedance_p[k], demand.generation[k]
-    p, vr, vi = block.p[k], block.vr[k], block.vi[k]
+    total, slope = sums
     if ip == 0.0 and zp == 0.0:
         for t in range(total.size):
             total[t] += p[t] - generation
         return
     for t in range(total.size):
-        square = vr[t] * vr[t] + vi[t] * vi[t]
-        current, impedance = ip * np.sqrt(square), zp * square
+        current, impedance = ip * size[t], zp * size[t] * size[t]
         total[t] += p[t] * (1.0 - ip - zp + current + impedance) - generation
         slope[t] += p[t] * (current + 2.0 * impedance)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+from numba import njit, vectorize
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -15,6 +16,7 @@ from gridplan.applications.voltvar._settings import Settings
 from gridplan.applications.voltvar._summary import Series, joined, series
 from gridplan.applications.voltvar._zones import Layout, layout
 from gridplan.powerflow import _run
+from gridplan.powerflow._model import Model
 
 FAILED = 10**9  # excess of a step without a solution [1e-6 pu]
 _REACH_PU = 0.004  # a voltage predicted this far outside the limits is outside
@@ -22,6 +24,14 @@ _REACH_SEVERAL_PU = 0.015  # the same where several devices act together, whose 
 _DOUBT_SLOPE = 0.25  # share of the predicted change of load with the voltage that it may be off by
 _DOUBT_LOSSES = 3.0  # relative change of losses for one of the voltage that it is taken to stay below
 _BEYOND_MW = 1e12  # below any cost
+
+
+@vectorize(cache=True)
+def _outside(low, high, lowest, highest):
+    """Distance of voltages from their limits, see :meth:`ZoneTable.excess`."""
+    if np.isnan(low) or np.isnan(high):
+        return np.int64(FAILED)
+    return np.int64(np.ceil(max(lowest - low, high - highest, 0.0) * 1e6 - 1e-3))
 
 
 @njit(cache=True, error_model="numpy")
@@ -76,7 +86,7 @@ class Table:
         self.layout: Layout = known[0].layout if known is not None else layout(case, self.models.full, settings)
         self.shapes = _run._by_shape(case.profiles.shapes)
         self.steps = self.shapes.shape[1]
-        self._apart = _Kept(self, len(self.layout.zones))
+        self._apart = _Kept(self.layout, self.models.full, len(self.layout.zones), self.steps)
         alike = known[0].zones if known is not None else [None] * len(self.layout.zones)
         self.zones = [ZoneTable(self, number, like) for number, like in enumerate(alike)]
         starts = [zone.start(case) for zone in self.zones]
@@ -146,15 +156,14 @@ class _Kept:
 
     _BY_GROUP = ("demand", "losses", "low", "high", "mean")
 
-    def __init__(self, table: Table, number: int) -> None:
-        groups, model = table.layout.groups, table.models.full
-        self.own = table.layout.own[number]
-        count, lines, pointers = len(table.layout.area), len(model.elements["line"]), model.meters.row_ptr
+    def __init__(self, layout: Layout, model: Model, number: int, steps: int) -> None:
+        groups, self.own = layout.groups, layout.own[number]
+        count, lines, pointers = len(layout.area), len(model.elements["line"]), model.meters.row_ptr
         used = np.flatnonzero(np.diff(pointers)[lines : len(model.idle)])
         mine = used[np.isin(groups.branch[pointers[lines + used]], self.own)]
         self.rows = np.r_[self.own, count + mine]
         self._parts = [(name, self.own) for name in self._BY_GROUP] + [("loading", self.rows)]
-        self._values = [np.full((len(rows), table.steps), np.nan) for _, rows in self._parts]
+        self._values = [np.full((len(rows), steps), np.nan) for _, rows in self._parts]
 
     def fill(self, columns: np.ndarray, sums: _reader.Sums) -> None:
         """Take over some steps."""
@@ -178,8 +187,10 @@ class ZoneTable:
     _SOLVED = ("power", "slope", "losses", "low", "high", "set_point")
 
     def __init__(self, table: Table, number: int, like: ZoneTable | None = None) -> None:
-        self.zone, self.number, self._table = table.layout.zones[number], number, table
-        no_load = self._without_load() if like is None else like.no_load[np.argsort(like.order)]
+        self.zone, self.number, model = table.layout.zones[number], number, table.models.full
+        # Not the table itself: the two would keep each other in memory.
+        self._keep = functools.partial(_Kept, table.layout, model, number, table.steps)
+        no_load = self._without_load(table) if like is None else like.no_load[np.argsort(like.order)]
         self.order = np.argsort(no_load, kind="stable")
         self.no_load, self.states = no_load[self.order], self.zone.states[self.order]
         shape = (len(self.order), table.steps)
@@ -188,12 +199,12 @@ class ZoneTable:
         self.doubt = np.zeros(shape)
         self.single = len(self.zone.devices) == 1 and self.zone.devices[0].control == "trafo.tap_pos"
         self.kept: dict[int, _Kept] = {}
-        self._base_mva = table.models.full.base_mva
+        self._base_mva = model.base_mva
 
-    def _without_load(self) -> np.ndarray:
+    def _without_load(self, table: Table) -> np.ndarray:
         """Voltage without load in each state of the zone."""
-        node, models = self._table.layout.groups.watched[self.number], self._table.models
-        return np.array([abs(models.at(self.zone.positions(s)).grid.no_load[node]) for s in range(len(self.zone.states))])
+        node, places = table.layout.groups.watched[self.number], map(self.zone.positions, range(len(self.zone.states)))
+        return np.array([abs(table.models.at(positions).grid.no_load[node]) for positions in places])
 
     def positions(self, state: int) -> tuple:
         """Positions of all elements in a state, in the order of the table."""
@@ -246,7 +257,7 @@ class ZoneTable:
         """Mark some steps as solved in a state, and return what is kept of it."""
         self.solved[state, columns] = self._fresh[columns] = True
         if state not in self.kept:
-            self.kept[state] = _Kept(self._table, self.number)
+            self.kept[state] = self._keep()
         return self.kept[state]
 
     def predict(self) -> None:
@@ -269,9 +280,7 @@ class ZoneTable:
 
     def excess(self, low_pu: float, high_pu: float) -> np.ndarray:
         """By how much the worst bus is outside the limits [1e-6 pu, rounded up]; whole numbers, so that sums compare exactly."""
-        outside = np.maximum(np.maximum(low_pu - self.low, self.high - high_pu), 0.0)
-        micro = np.ceil(outside * 1e6 - 1e-3)
-        return np.where(np.isnan(micro), FAILED, micro).astype(np.int64)
+        return _outside(self.low, self.high, low_pu, high_pu)
 
     def window(self, low_pu: float, high_pu: float) -> np.ndarray:
         """Need the states that may be inside the limits, and the best one with its neighbours where none is."""
