@@ -372,6 +372,20 @@ def test_transformers_taps_and_charging_agree_with_pandapower():
     assert _search._cost(arrays, circuit.closed) * circuit.base_mva * 1e3 == pytest.approx(second_opinion(net), rel=1e-7)
 
 
+@pytest.mark.parametrize("position", [-5, 0, 5])
+def test_a_transformer_is_rated_at_the_side_that_is_loaded_more(position):
+    net = pp.create_empty_network()
+    high, low = pp.create_bus(net, 110.0), pp.create_bus(net, 20.0)
+    pp.create_ext_grid(net, high)
+    pp.create_transformer(net, high, low, "25 MVA 110/20 kV", tap_pos=position)
+    net.trafo[["vn_lv_kv", "i0_percent", "pfe_kw"]] = 20.5, 0.0, 0.0  # no magnetising current, which the sweep takes for a load
+    pp.create_load(net, low, 20.0, 5.0)
+    pp.runpp(net)
+    circuit = _circuit.build(net, [])
+    current = net.res_trafo.i_lv_ka * np.sqrt(3) * 20.0 / circuit.base_mva
+    np.testing.assert_allclose(100 * current / circuit.ampere[circuit.lines < 0], net.res_trafo.loading_percent, rtol=1e-6)
+
+
 def test_buses_out_of_service_and_numbers_with_gaps_do_not_matter():
     net = pandapower.networks.case33bw()
     pp.create_bus(net, 12.66, index=100, in_service=False)

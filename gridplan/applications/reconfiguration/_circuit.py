@@ -205,7 +205,11 @@ def _merged(rows: np.ndarray, numbers: np.ndarray, closed: np.ndarray, switchabl
 
 
 def _ampere(net: pandapowerNet, template: pandapowerNet) -> np.ndarray:
-    """Rated current of lines and two-winding transformers [pu]; infinite for what has none."""
+    """Rated current of lines and two-winding transformers at their low-voltage side [pu]; infinite for what has none.
+
+    A transformer is loaded as much as the side that is loaded more: at its low-voltage side, or at the other one, where its
+    position decides how much of the same current flows.
+    """
     ampere, base = np.full(len(template._ppc["internal"]["branch_is"]), np.inf), template._ppc["baseMVA"]
     if len(net.line):
         kv = net.bus["vn_kv"].reindex(net.line["from_bus"]).to_numpy()
@@ -214,7 +218,10 @@ def _ampere(net: pandapowerNet, template: pandapowerNet) -> np.ndarray:
         ampere[start:stop] = rating.fillna(np.inf)
     if len(net.trafo):
         start, stop = template._pd2ppc_lookups["branch"]["trafo"]
-        ampere[start:stop] = net.trafo["sn_mva"] * net.trafo["parallel"] * net.trafo["df"] / base
+        turns, trafo = np.abs(template._ppc["branch"][start:stop, TAP].real), net.trafo
+        low, high = (net.bus["vn_kv"].reindex(trafo[f"{side}_bus"]).to_numpy() / trafo[f"vn_{side}_kv"] for side in ("lv", "hv"))
+        rating = trafo["sn_mva"] * trafo["parallel"] * trafo["df"] / base
+        ampere[start:stop] = rating * np.minimum(low, high * np.where(turns == 0, 1.0, turns))
     return ampere
 
 
