@@ -43,6 +43,7 @@ def warm() -> str:
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
+    """Give processes that start meanwhile their environment, and take it back, since Dask leaves it behind."""
     before = dict(os.environ)
     os.environ.update(_ENVIRONMENT)
     try:
@@ -61,21 +62,19 @@ def cluster(workers: int | None, count: int) -> Iterator[LocalCluster]:
     ParameterError
         No process starts.
     """
+    import dask  # noqa: PLC0415 - this module is imported before anything that takes time
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with _started(min(workers or cores, count)) as made:
+    settings = {"distributed.nanny.pre-spawn-environ": _ENVIRONMENT, "distributed.worker.multiprocessing-method": warm()}
+    with _environment(), dask.config.set(settings), _started(min(workers or cores, count)) as made:
         yield made
 
 
 def _started(number: int) -> LocalCluster:
-    import dask  # noqa: PLC0415 - this module is imported before anything that takes time
-    from distributed import LocalCluster  # noqa: PLC0415
+    from distributed import LocalCluster  # noqa: PLC0415 - takes a second to load
 
-    settings = {"distributed.nanny.pre-spawn-environ": _ENVIRONMENT, "distributed.worker.multiprocessing-method": warm()}
-    with dask.config.set(settings):
-        try:
-            return LocalCluster(
-                n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR
-            )
-        except RuntimeError as error:
-            remedy = "call it under `if __name__ == '__main__':` if this is a script of yours, or take scheduler='serial'"
-            raise ParameterError("execution", [Problem("scheduler", f"no process starts: {error}", remedy=remedy)]) from error
+    try:
+        return LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR)
+    except RuntimeError as error:
+        remedy = "call it under `if __name__ == '__main__':` if this is a script of yours, or take scheduler='serial'"
+        raise ParameterError("execution", [Problem("scheduler", f"no process starts: {error}", remedy=remedy)]) from error
