@@ -21,7 +21,7 @@ _ENVIRONMENT |= {"MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_MMAP_THRESHOLD_
 """Environment of a worker on this machine. It keeps the memory of a year's voltages for the next year instead of giving it back
 to the system, which took as long as a third of the computing."""
 
-_IMPORTED = ["gridplan.assess", "distributed.nanny"]
+_IMPORTED = ["gridplan.assess", "distributed.nanny", "gridplan.assess._forked"]
 
 
 @functools.cache

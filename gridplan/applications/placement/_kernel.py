@@ -62,14 +62,15 @@ def loss(events, reach, units, values):
     """
     pattern, rate, first = events
     top, end, start, mask = reach
-    total = 0.0
+    total, worth = 0.0, np.empty((units.shape[0], first.shape[1]))
     for e in range(pattern.size):
         p = pattern[e]
         own = 0.0
-        for state in range(mask.shape[0]):
-            for s in range(top[p], end[p]):
-                way = first[e, mask[state, start[p] + s - top[p]]]
-                for q in range(units.shape[0]):
-                    own += units[q, state, s] * values[e, way, q]
+        for q in range(units.shape[0]):
+            for way in range(first.shape[1]):
+                worth[q, way] = values[e, first[e, way], q]
+            for state in range(mask.shape[0]):
+                for s in range(top[p], end[p]):
+                    own += units[q, state, s] * worth[q, mask[state, start[p] + s - top[p]]]
         total += rate[e] * own
     return total
