@@ -455,7 +455,7 @@ def test_what_a_batch_cannot_represent_is_refused():
         pf.run(net)
     net = two_bus(1.0, 0.0)
     net.load[["const_z_p_percent", "const_i_p_percent"]] = 80.0
-    with pytest.raises(NetworkError, match="less or equal to 100"):
+    with pytest.raises(NetworkError, match="of load 0 are above 100 % together"):
         pf.run(net)
 
 

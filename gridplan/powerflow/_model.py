@@ -174,7 +174,10 @@ def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
                 run_control=False,
                 lightsim2grid=False,
                 numba=False,  # compiling takes seconds, building one matrix milliseconds
+                voltage_depend_loads="auto" if _controlled(net) else False,  # bus by bus, which takes longer than all the rest
             )
+            if not _controlled(net):
+                _set_dependence(copy)
     except (pp.LoadflowNotConverged, UserWarning, ValueError, KeyError, IndexError, AttributeError, FloatingPointError) as error:
         remedy = "check the network with gridplan.network.diagnose"
         raise NetworkError(
@@ -184,6 +187,20 @@ def _template(net: pandapowerNet, options: Options) -> pandapowerNet:
     if used:
         raise NetworkError("the network", [Problem("user_pf_options", f"{name} is not supported in a batch") for name in used])
     return copy
+
+
+def _set_dependence(template: pandapowerNet) -> None:
+    """Write into the bus table how loads depend on the voltage: at each bus the mean of those in service, as pandapower does."""
+    names = [f"const_{part}_{power}_percent" for power in "pq" for part in "iz"]
+    shares = template.load.reindex(columns=names, fill_value=0.0).to_numpy(float) / 100
+    above = template.load.index[(shares[:, :2].sum(axis=1) > 1 + 1e-9) | (shares[:, 2:].sum(axis=1) > 1 + 1e-9)]
+    if len(above):
+        raise ValueError(f"const_i_p_percent and const_z_p_percent (or those of q) of load {above[0]} are above 100 % together")
+    active, bus = np.asarray(template._is_elements["load"], bool), template._ppc["internal"]["bus"]
+    mean = pd.DataFrame(shares[active]).groupby(template.load["bus"].to_numpy()[active]).mean()
+    place = template._pd2ppc_lookups["bus"][mean.index.to_numpy(int)]
+    inside = (place >= 0) & (place < len(bus))
+    bus[np.ix_(place[inside], [CID_P, CZD_P, CID_Q, CZD_Q])] = mean.to_numpy()[inside]
 
 
 def _controlled(net: pandapowerNet) -> bool:
