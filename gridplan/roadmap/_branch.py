@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
+from gridplan.roadmap._cuts import Knapsack, knapsacks
+from gridplan.roadmap._cuts import cuts as budget_cuts
 from gridplan.roadmap._near import Near, Plan
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import read
-from gridplan.roadmap._solver import Effort, quiet, relaxed, run
+from gridplan.roadmap._solver import Cut, Effort, Part, cut, quiet, relaxed, run
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
@@ -35,9 +37,23 @@ STARTS = 3  # searches for a plan near the program without states
 FIRST = 20000  # orders tried by each of them
 LOOKS = 20  # nodes of a round near each of which a plan is sought; then near one of DIVE
 TRIES = 3000  # orders tried at each node
+ROUNDS = 60  # of cuts at a node
+FEW = 60  # live states from which down a node is cut
+GAIN = 0.01  # share of the way to a finished node that a round of cuts must bring
+DEVEX = 1  # pricing of the dual simplex: a start from another basis costs it nothing
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
-Node = tuple[float, np.ndarray]  # bound, live states
+Node = tuple[float, np.ndarray, highspy.HighsBasis | None]  # bound, live states, basis of the program it comes from
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A solution of a linear program: its value, the columns, prices of the rows and reduced costs of the columns."""
+
+    value: float
+    x: np.ndarray
+    prices: np.ndarray
+    costs: np.ndarray
 
 
 @dataclass
@@ -49,10 +65,12 @@ class Tree:
     near: Near
     end: float
     floor: float  # bound below which nodes are left aside in this round
+    limits: list[Knapsack]
+    cuts: list[Cut]
     first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of nodes that are given up
     effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the mixed-integer program of each small node so far
-    heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
+    heap: list[tuple[float, int, Node]] = field(default_factory=list)
     count: int = 0
     done: int = 0
 
@@ -78,9 +96,9 @@ class Tree:
 
     def push(self, nodes: list[Node]) -> None:
         """Keep nodes for later."""
-        for bound, alive in nodes:
+        for node in nodes:
             self.count += 1
-            heapq.heappush(self.heap, (-bound, self.count, alive))
+            heapq.heappush(self.heap, (-node[0], self.count, node))
 
 
 def _least(value: float, gap: float) -> float:
@@ -103,6 +121,7 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     """
     end, gap = time.monotonic() + seconds, states.model.choices.gap_percent / 100
     base = first_values(states, weight)
+    cuts: list[Cut] = []
     near, at_prices = _first(states, weight, base, value=value, end=end)
     tables, alive = [base, at_prices], states.affordable
     bound, most = np.inf, STATES
@@ -114,8 +133,8 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
             return near.plan, bound
         floor = max(least, _level(alive, tables, most))
         top, some = kept(alive, tables, floor)
-        tree = _tree(strengthen(states, weight, base, some), near, end=end, floor=floor)
-        tree.push([(top, some)])
+        tree = _tree(strengthen(states, weight, base, some), near, cuts, end=end, floor=floor)
+        tree.push([(top, some, None)])
         _explore(tree)
         tables += [] if tree.first is None or floor > least else [tree.first]
         waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
@@ -143,13 +162,15 @@ def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
     return float(chain[-most]) if len(chain) > most else -np.inf
 
 
-def _tree(strong: Strong, near: Near, *, end: float, floor: float) -> Tree:
-    """Return a tree with the solver of its linear programs, which keeps its basis from node to node."""
+def _tree(strong: Strong, near: Near, cuts: list[Cut], *, end: float, floor: float) -> Tree:
+    """Return a tree with the solver of its linear programs."""
     solver, whole = quiet(Effort()), strong.lp.integrality_
     strong.lp.integrality_ = []
     solver.passModel(strong.lp)
     strong.lp.integrality_ = whole
-    return Tree(strong, solver, near, end, floor)
+    solver.setOptionValue("simplex_dual_edge_weight_strategy", DEVEX)
+    cut(solver, cuts)
+    return Tree(strong, solver, near, end, floor, knapsacks(strong.program), cuts)
 
 
 def _explore(tree: Tree) -> None:
@@ -157,8 +178,7 @@ def _explore(tree: Tree) -> None:
     down, below, least = True, None, _least(tree.value, tree.gap)
     while tree.left > 0 and tree.value <= least and (below or tree.heap):
         if below is None:
-            bound, _, alive = heapq.heappop(tree.heap)
-            below = (-bound, alive)
+            below = heapq.heappop(tree.heap)[2]
         parts = _node(tree, *below) if below[0] > tree.least else []
         parts.sort(key=lambda part: part[0])
         down = bool(parts) and (down or tree.near.plan is None or tree.done % DIVE == 0)
@@ -168,22 +188,37 @@ def _explore(tree: Tree) -> None:
         tree.push([below])
 
 
-def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
+def _node(tree: Tree, bound: float, alive: np.ndarray, basis: highspy.HighsBasis | None) -> list[Node]:
     """Return the parts of a node with their bounds; none if it is finished."""
-    found = _linear(tree, alive)
+    found = _sharpened(tree, alive, _linear(tree, alive, basis))
     if found is None:
         return []
-    top, x, prices = found
-    if not len(x):
+    if not len(found.x):
         tree.rest = max(tree.rest, bound)  # no time left, or the solver gave up
         return []
     tree.done += 1
     if tree.done <= LOOKS or tree.done % DIVE == 0:
-        tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.done)
-    tables = [tree.strong.base, values(tree.strong, prices, alive)]
+        tree.near.look(tree.strong.program, found.x, TRIES, seconds=max(tree.left, 0.01), seed=tree.done)
+    tables = [tree.strong.base, values(tree.strong, found.prices, alive, tree.cuts)]
     tree.first = tables[1] if tree.first is None else tree.first
     best, alive = kept(alive, tables, tree.least)
-    return _parts(tree, x, tables, alive, min(bound, top, best))
+    return _parts(tree, found.x, tables, alive, min(bound, found.value, best))
+
+
+def _sharpened(tree: Tree, alive: np.ndarray, found: Linear | None) -> Linear | None:
+    """Return the solution of the linear program of a node after rounds of cuts; states are too much mixed where many are left."""
+    for _ in range(ROUNDS if alive.sum() <= FEW else 0):
+        if found is None or found.value <= tree.least:
+            break
+        new = budget_cuts(tree.limits, found.x, found.costs)
+        if not new:
+            break
+        cut(tree.solver, new)
+        tree.cuts += new
+        before, found = found.value, _solved(tree)
+        if found is None or before - found.value < GAIN * (before - tree.least):
+            break
+    return found
 
 
 def _parts(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> list[Node]:
@@ -191,7 +226,8 @@ def _parts(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
     split = _split(tree, x, tables, alive, bound) if bound > tree.least else None
     if bound > tree.least and (split is None or alive.sum() <= SMALL):
         bound = min(bound, _small(tree, alive))
-    parts = [(bound, alive)]
+    basis = tree.solver.getBasis()
+    parts = [(bound, alive, basis)]
     if bound > tree.least and split is not None:
         year, has = split
         parts = []
@@ -199,24 +235,40 @@ def _parts(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
             half = alive.copy()
             half[year] &= side
             top, some = kept(half, tables, tree.least)
-            parts.append((min(top, bound), some))
+            parts.append((min(top, bound), some, basis))
     return [part for part in parts if part[0] > tree.least]
 
 
-def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
-    """Return bound, columns and prices of the linear program of a node; None if it has no solution."""
-    nodes, solver = tree.strong.columns, tree.solver
-    upper = np.array([alive[node] for node in nodes], dtype=float)
-    solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
+def _linear(tree: Tree, alive: np.ndarray, basis: highspy.HighsBasis | None) -> Linear | None:
+    """Return the solution of the linear program of a node, from a basis; None if it has none."""
+    _part(tree, alive).narrow(tree.solver)
+    if basis is not None:
+        rows = tree.solver.getNumRow() - len(basis.row_status)
+        if rows:
+            basis.row_status = [*basis.row_status, *[highspy.HighsBasisStatus.kBasic] * rows]
+        tree.solver.setBasis(basis)
+    return _solved(tree)
+
+
+def _solved(tree: Tree) -> Linear | None:
+    """Return the solution of the linear program as it is in the solver; None if it has none, an empty one if there is no time."""
+    solver = tree.solver
     solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
     solver.run()
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
         return None
     if status != highspy.HighsModelStatus.kOptimal:
-        return np.inf, np.zeros(0), np.zeros(0)
-    solution = solver.getSolution()
-    return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
+        return Linear(np.inf, np.zeros(0), np.zeros(0), np.zeros(0))
+    solution, value = solver.getSolution(), solver.getInfo().objective_function_value
+    return Linear(value, *(np.array(some) for some in (solution.col_value, solution.row_dual, solution.col_dual)))
+
+
+def _part(tree: Tree, alive: np.ndarray) -> Part:
+    """Return the part of the program that a node is."""
+    nodes = tree.strong.columns
+    columns, upper = np.array(list(nodes.values()), dtype=np.int32), np.array([alive[node] for node in nodes], dtype=float)
+    return Part(columns, upper, tree.cuts)
 
 
 def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> tuple[int, np.ndarray] | None:
@@ -244,14 +296,10 @@ def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarra
 
 def _small(tree: Tree, alive: np.ndarray) -> float:
     """Return a bound from the mixed-integer program with the states that are left; a few nodes of it at first, more each time."""
-    strong, lp, key = tree.strong, tree.strong.lp, alive.tobytes()
+    strong, key = tree.strong, alive.tobytes()
     nodes = tree.effort[key] = 4 * tree.effort.get(key, NODES // 4)
-    whole, upper = lp.col_upper_, np.array(lp.col_upper_)
-    upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
-    lp.col_upper_ = upper
     effort = Effort(max(tree.left, 0.01), REST * tree.gap, strong.states.model.choices.threads, nodes, tree.least)
-    result = run(strong.program, lp, effort)
-    lp.col_upper_ = whole
+    result = run(strong.program, strong.lp, effort, part=_part(tree, alive))
     if result.values is not None:
         tree.near.keep(*read(strong.program, result.values))
     if result.proved:
