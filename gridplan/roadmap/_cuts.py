@@ -20,8 +20,8 @@ from gridplan.roadmap._solver import Cut, Effort, quiet
 
 PARTS = 4000  # whole parts into which a limit is divided at least, if its uses are not whole numbers by themselves
 WHOLE = 12  # parts of a unit up to which uses are tried to be whole numbers
-TRIES = 200  # sets of starts that are taken into account for one cut
-BREAK = 1e-3  # least by which a point breaks a cut
+TRIES = 80  # sets of starts that are taken into account for one cut
+BREAK = 0.01  # least by which a point breaks a cut
 ENOUGH = 0.8  # share of the most by which a point could break a cut at which the search for a better one ends
 FEW = 1e-6  # a level, or a factor, below this counts as none
 

@@ -15,7 +15,7 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program, read
-from gridplan.roadmap._solver import Effort, relaxed, run
+from gridplan.roadmap._solver import Effort, Part, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
@@ -25,6 +25,14 @@ SAME = 1e-9  # a plan is better only by more than this share: less is rounding
 NODES = 1  # of its tree at most: a plan is wanted, no proof
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
+
+
+@dataclass
+class Sketch:
+    """What a look for plans found: plans that may be better, options of their own or none, and starts of shared projects tried."""
+
+    plans: list[tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=list)
+    tried: bytes = b""
 
 
 @dataclass
@@ -55,15 +63,24 @@ class Near:
     plan: Plan | None = None
     seen: set[bytes] = field(default_factory=set)
 
-    def look(self, program: Program, x: np.ndarray, tries: int, *, seconds: float, seed: int = 0) -> None:
-        """Look for a better plan near the solution `x` of a linear program, by so many tries of orders."""
+    def look(self, program: Program, x: np.ndarray, tries: int, aim: tuple[float, float, int]) -> Sketch:
+        """Look for plans near the solution `x` of a linear program, by so many tries of orders; changes nothing here.
+
+        The aim is the value to beat, the seconds that there are, and the seed of the search.
+        """
+        value, seconds, seed = aim
         every, many = self._order(program, x)
         starts, _ = self.packed.improve(every[:many], every[many:], tries, heat=HEAT, seed=seed)
-        self.keep(starts)
-        key = starts[self.shared].tobytes()
-        if key not in self.seen:
-            self.seen.add(key)
-            self.finish(starts, seconds=seconds)
+        found = Sketch([(starts, None)], starts[self.shared].tobytes())
+        if found.tried not in self.seen:
+            found.plans += self._finished(starts, value, seconds)
+        return found
+
+    def take(self, found: Sketch) -> None:
+        """Keep the best plan of a look, and what has been tried."""
+        for plan in found.plans:
+            self._keep(*plan)
+        self.seen.add(found.tried)
 
     def _order(self, program: Program, x: np.ndarray) -> tuple[np.ndarray, int]:
         """Return units in order of how many years the solution runs options that need them, and how many come first."""
@@ -77,23 +94,19 @@ class Near:
         every = every[level[every] > 0.0]
         return every, int((level[every] > LEVEL).sum())
 
-    def finish(self, starts: np.ndarray, *, seconds: float) -> None:
-        """Keep the starts of the shared projects and choose the rest anew."""
+    def _finished(self, starts: np.ndarray, value: float, seconds: float) -> list[Plan]:
+        """Return a plan with the same starts of the shared projects and everything else anew; none if it is no better."""
         end = time.monotonic() + seconds
-        upper, lower = np.array(self.lp.col_upper_), np.array(self.lp.col_lower_)
-        for p in self.shared:
-            for s in self.packed.model.starts(p):
-                lower[self.program.start[p, s]] = upper[self.program.start[p, s]] = float(starts[p] == s)
-        free = self.lp.col_upper_, self.lp.col_lower_
-        self.lp.col_upper_, self.lp.col_lower_ = upper, lower
-        top = relaxed(self.lp, seconds=seconds)[2]
-        if top > self.value + LOSS * abs(self.value):
-            result = run(self.program, self.lp, Effort(end - time.monotonic(), TIGHT, nodes=NODES))
-            if result.values is not None:
-                self.keep(*read(self.program, result.values))
-        self.lp.col_upper_, self.lp.col_lower_ = free
+        columns = {(p, s): self.program.start[p, s] for p in self.shared for s in self.packed.model.starts(p)}
+        fixed = np.array([starts[p] == s for p, s in columns], dtype=float)
+        part = Part(np.array(list(columns.values()), dtype=np.int32), fixed, fixed)
+        top = relaxed(self.lp, seconds=seconds, part=part)[2]
+        if not top > value + LOSS * abs(value):
+            return []
+        result = run(self.program, self.lp, Effort(max(end - time.monotonic(), 0.01), TIGHT, nodes=NODES), part=part)
+        return [] if result.values is None else [read(self.program, result.values)]
 
-    def keep(self, starts: np.ndarray, options: list[np.ndarray] | None = None) -> None:
+    def _keep(self, starts: np.ndarray, options: list[np.ndarray] | None = None) -> None:
         """Keep a plan if it is the best so far."""
         model, weight = self.packed.model, self.packed.weight
         if not len(model.targets) or options is None:

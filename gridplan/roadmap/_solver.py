@@ -62,18 +62,19 @@ class Cut:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a program: some of its columns at most as large as given, and cuts."""
+    """A part of a program: some of its columns within bounds of their own, and cuts."""
 
     columns: np.ndarray
+    lower: np.ndarray
     upper: np.ndarray
     cuts: Sequence[Cut] = ()
 
     def narrow(self, solver: highspy.Highs) -> None:
         """Give the columns their bounds in a solver that has the program."""
-        solver.changeColsBounds(len(self.columns), self.columns, np.zeros(len(self.columns)), self.upper)
+        solver.changeColsBounds(len(self.columns), self.columns, self.lower, self.upper)
 
 
-def cut(solver: highspy.Highs, cuts: Iterable[Cut]) -> None:
+def add(solver: highspy.Highs, cuts: Iterable[Cut]) -> None:
     """Add cuts to the program in a solver."""
     for one in cuts:
         solver.addRow(-INF, 1.0, len(one.columns), one.columns, one.factors)
@@ -107,7 +108,7 @@ def _solver(lp: highspy.HighsLp, effort: Effort, part: Part | None) -> highspy.H
         raise GridplanError("the solver refuses the program of the roadmap; this is a fault of gridplan")
     if part is not None:
         part.narrow(solver)
-        cut(solver, part.cuts)
+        add(solver, part.cuts)
     return solver
 
 
@@ -127,15 +128,15 @@ def _once(program: Program, solver: highspy.Highs, start: np.ndarray | None) -> 
     return Run(values, value, bound, status == highspy.HighsModelStatus.kOptimal, infeasible)
 
 
-def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf) -> tuple[np.ndarray, np.ndarray, float]:
+def relaxed(
+    lp: highspy.HighsLp, *, seconds: float = np.inf, part: Part | None = None
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Return values of the columns, duals of the rows and the value, with fractions of projects allowed.
 
     Without columns and rows if there is no optimum or the time is over.
     """
-    solver, whole = quiet(Effort(seconds)), lp.integrality_
-    lp.integrality_ = []
-    solver.passModel(lp)
-    lp.integrality_ = whole
+    solver = _solver(lp, Effort(seconds), part)
+    solver.setOptionValue("solve_relaxation", True)
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return np.zeros(0), np.zeros(0), np.nan
