@@ -35,7 +35,6 @@ STATES = 1500  # live states of a first round, which looks only at the most prom
 DIVE = 10  # rounds of nodes after which the search goes straight down once more
 STARTS = 4  # searches for a plan near the program without states
 FIRST = 20000  # orders tried by each of them
-LOOKS = 6  # nodes of a tree near each of which a plan is sought; then near one of DIVE
 
 
 @dataclass
@@ -172,9 +171,6 @@ def _explore(tree: Tree, pool: ThreadPoolExecutor) -> None:
         if not nodes:
             return
         down = down or tree.near.plan is None or rounds % DIVE == 0
-        jobs = [
-            pool.submit(seat.look, node, goal, seed, near=seed < LOOKS or seed % DIVE == 0)
-            for seat, node, seed in zip(tree.seats, nodes, range(tree.done, tree.done + SEATS), strict=False)
-        ]
+        jobs = [pool.submit(seat.look, node, goal) for seat, node in zip(tree.seats, nodes, strict=False)]
         tree.take([job.result() for job in jobs], down=down)
         down, rounds = len(tree.below) > 0, rounds + 1

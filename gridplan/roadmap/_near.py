@@ -1,12 +1,15 @@
-"""Plans near a linear program: its order of units packed and improved, then everything but the shared projects anew.
+"""Plans near a linear program, in two ways.
 
-The search over orders finds when shared projects start, but packs the projects of areas only roughly. With the starts of the
-shared projects given, the linear program of the rest is nearly tight, so that a small mixed-integer program settles it.
+Near the program without states its order of units is packed and improved. That search over orders finds when shared projects
+start, but packs the projects of areas only roughly; with the starts of the shared projects given, a small mixed-integer program
+settles the rest. Near a program with states the chain of states that it favours is taken; what the linear program says of that
+chain alone tells cheaply whether a small mixed-integer program is likely to find a better plan in it.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import highspy
@@ -15,13 +18,15 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program, read
-from gridplan.roadmap._solver import Effort, Part, relaxed, run
+from gridplan.roadmap._solver import Cut, Effort, Part, relaxed, run
+from gridplan.roadmap._strong import Strong
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
 LOSS = 0.004  # share by which the relaxation of the rest must be above the best value; the program loses about as much
 TIGHT = 1e-2  # gap to which the rest is solved
 SAME = 1e-9  # a plan is better only by more than this share: less is rounding
+LEAST_LOSS = 0.002  # share that the mixed-integer program of a chain of states is taken to lose at least
 NODES = 1  # of its tree at most: a plan is wanted, no proof
 
 Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
@@ -29,15 +34,16 @@ Plan = tuple[np.ndarray, list[np.ndarray]]  # starts, options
 
 @dataclass
 class Sketch:
-    """What a look for plans found: plans that may be better, options of their own or none, and starts of shared projects tried."""
+    """What a look for plans found: plans, with options of their own or none, what was tried, and the bound that it had."""
 
     plans: list[tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=list)
     tried: bytes = b""
+    top: float | None = None
 
 
 @dataclass
 class Near:
-    """Where to look for plans, the best one, and which starts of shared projects have been tried.
+    """Where to look for plans, the best one, and what has been tried.
 
     Attributes
     ----------
@@ -52,7 +58,9 @@ class Near:
     plan
         The best plan found here; none while none is better than the one known at first.
     seen
-        Starts of the shared projects that have been tried.
+        Starts of the shared projects, and chains of states, that have been tried.
+    loss
+        Least share by which the plan found in a chain of states was below what the linear program says of it.
     """
 
     packed: Packed
@@ -62,6 +70,7 @@ class Near:
     value: float
     plan: Plan | None = None
     seen: set[bytes] = field(default_factory=set)
+    loss: float = 0.0
 
     def look(self, program: Program, x: np.ndarray, tries: int, aim: tuple[float, float, int]) -> Sketch:
         """Look for plans near the solution `x` of a linear program, by so many tries of orders; changes nothing here.
@@ -76,10 +85,25 @@ class Near:
             found.plans += self._finished(starts, value, seconds)
         return found
 
+    def look_in(self, strong: Strong, chain: np.ndarray, cuts: Sequence[Cut], aim: tuple[float, float]) -> Sketch:
+        """Look for a plan in a chain of states, one state a year; the aim is the value to beat and the seconds that there are."""
+        (value, seconds), found = aim, Sketch(tried=chain.tobytes())
+        if found.tried in self.seen:
+            return found
+        end, part = time.monotonic() + seconds, within(strong, chain, cuts)
+        top = relaxed(strong.lp, seconds=seconds, part=part)[2]
+        if top > value + self.loss / 2 * abs(value):
+            found.top = top
+            result = run(strong.program, strong.lp, Effort(max(end - time.monotonic(), 0.01), TIGHT, nodes=NODES), part=part)
+            found.plans += [] if result.values is None else [read(strong.program, result.values)]
+        return found
+
     def take(self, found: Sketch) -> None:
-        """Keep the best plan of a look, and what has been tried."""
-        for plan in found.plans:
-            self._keep(*plan)
+        """Keep the best plan of a look, and what has been tried and learned."""
+        values = [self._keep(*plan) for plan in found.plans]
+        if found.top is not None and values:
+            loss = found.top / max(values) - 1 if max(values) > 0 else 0.0
+            self.loss = max(min(loss, self.loss or loss), LEAST_LOSS)
         self.seen.add(found.tried)
 
     def _order(self, program: Program, x: np.ndarray) -> tuple[np.ndarray, int]:
@@ -106,8 +130,8 @@ class Near:
         result = run(self.program, self.lp, Effort(max(end - time.monotonic(), 0.01), TIGHT, nodes=NODES), part=part)
         return [] if result.values is None else [read(self.program, result.values)]
 
-    def _keep(self, starts: np.ndarray, options: list[np.ndarray] | None = None) -> None:
-        """Keep a plan if it is the best so far."""
+    def _keep(self, starts: np.ndarray, options: list[np.ndarray] | None) -> float:
+        """Keep a plan if it is the best so far; return its value."""
         model, weight = self.packed.model, self.packed.weight
         if not len(model.targets) or options is None:
             options = _plan.choose(model, starts, weight)
@@ -118,3 +142,10 @@ class Near:
             and _plan.targets_met(model, options).all()
         ):
             self.value, self.plan = value, (starts, options)
+        return value
+
+
+def within(strong: Strong, chain: np.ndarray, cuts: Sequence[Cut]) -> Part:
+    """Return the part of a program that a chain of states is."""
+    upper = np.array([chain[year] == state for year, state in strong.columns], dtype=float)
+    return Part(np.array(list(strong.columns.values()), dtype=np.int32), np.zeros(len(upper)), upper, cuts)

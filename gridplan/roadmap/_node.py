@@ -17,12 +17,11 @@ from gridplan.roadmap._cuts import Knapsack, cuts, knapsacks
 from gridplan.roadmap._near import Near, Sketch
 from gridplan.roadmap._program import read
 from gridplan.roadmap._solver import Cut, Effort, Part, add, quiet, run
-from gridplan.roadmap._states import NEG, through
+from gridplan.roadmap._states import NEG, States, best_chain, through
 from gridplan.roadmap._strong import Strong, kept, values
 
 NODES = 20  # of the mixed-integer program at first, four times as many each time a node comes back
 REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
-TRIES = 3000  # orders tried near a node
 ROUNDS = 60  # of cuts at a node
 CLOSE = 0.015  # share by which a node may be above what it must promise to be cut: further up states are mixed, which no cut mends
 GAIN = 0.05  # share of the way to a finished node that a round of cuts must bring
@@ -126,8 +125,8 @@ class Seat:
         add(self._solver, cuts)
         self._cuts += cuts
 
-    def look(self, node: Node, goal: Goal, seed: int, *, near: bool) -> Outcome:
-        """Look at a node; for a plan near it, too, if that is wanted or its states are not mixed."""
+    def look(self, node: Node, goal: Goal) -> Outcome:
+        """Look at a node, and for a plan near it."""
         found, new = self._sharpened(node, goal)
         if found is None:
             return Outcome(cuts=new)
@@ -137,11 +136,13 @@ class Seat:
         tables = [strong.base, values(strong, found.prices, node.alive, [*self._cuts, *new])]
         best, alive = kept(node.alive, tables, goal.least)
         same = replace(node, bound=min(node.bound, found.value, best), alive=alive, basis=basis)
-        outcome, parts = Outcome(cuts=new, table=tables[1], solved=True), split_states(strong, same, found.x, tables, goal.least)
-        if near or not parts:
-            outcome.sketch = self._near.look(strong.program, found.x, TRIES, (goal.value, goal.left, seed))
+        outcome, level = Outcome(cuts=new, table=tables[1], solved=True), levels(strong, same, found.x)
+        if same.bound > goal.value:
+            chain = best_chain(np.where(node.alive, level, NEG))
+            outcome.sketch = self._near.look_in(strong, chain, [*self._cuts, *new], (goal.value, goal.left))
         if same.bound > goal.least:
-            parts = parts or self._by_platform(same, found.x) or self._settled(same, goal, outcome)
+            parts = split_states(strong.states, same, level, tables, goal.least) or self._by_platform(same, found.x)
+            parts = parts or self._settled(same, goal, outcome)
             outcome.parts = [part for part in parts if part.bound > goal.least]
         return outcome
 
@@ -230,14 +231,19 @@ def _set(solver: highspy.Highs, basis: highspy.HighsBasis) -> None:
     solver.setBasis(basis)
 
 
-def split_states(strong: Strong, node: Node, x: np.ndarray, tables: list[np.ndarray], least: float) -> list[Node]:
+def levels(strong: Strong, node: Node, x: np.ndarray) -> np.ndarray:
+    """Return how far each state is there in a solution of the linear program, year x state."""
+    found = np.zeros(node.alive.shape)
+    for one, column in strong.columns.items():
+        found[one] = x[column]
+    return np.where(node.alive, found, 0.0)
+
+
+def split_states(states: States, node: Node, level: np.ndarray, tables: list[np.ndarray], least: float) -> list[Node]:
     """Return two parts of a node: a kind open in a year, or not; none if no kind is open in part.
 
     Of all kinds that are open in part it is that for which the best chains of both parts lose most.
     """
-    states, level = strong.states, np.zeros(node.alive.shape)
-    for one, column in strong.columns.items():
-        level[one] = x[column] if node.alive[one] else 0.0
     chain = np.min([through(np.where(node.alive, table, NEG)) for table in tables], axis=0)
     best, most, size = None, -1.0, max(abs(node.bound), 1e-9)
     for k in range(len(states.kinds)):
