@@ -32,7 +32,6 @@ from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, val
 
 SEATS = 2  # nodes that are looked at side by side
 STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
-DIVE = 10  # rounds of nodes after which the search goes straight down once more
 STARTS = 4  # searches for a plan near the program without states
 FIRST = 20000  # orders tried by each of them
 
@@ -50,7 +49,6 @@ class Tree:
     first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of nodes that are given up
     heap: list[tuple[float, int, Node]] = field(default_factory=list)
-    below: list[Node] = field(default_factory=list)  # nodes to go straight down to
     count: int = 0
     done: int = 0
 
@@ -63,7 +61,7 @@ class Tree:
     @property
     def waiting(self) -> float:
         """The highest bound of what has not been finished."""
-        return max([self.rest, *(-one for one, _, _ in self.heap), *(node.bound for node in self.below)])
+        return max(self.rest, -self.heap[0][0] if self.heap else -np.inf)
 
     def push(self, nodes: list[Node]) -> None:
         """Keep nodes for later."""
@@ -72,15 +70,15 @@ class Tree:
             heapq.heappush(self.heap, (-node.bound, self.count, node))
 
     def pop(self) -> list[Node]:
-        """Return the next nodes, one for each seat: those straight down, then those with the highest bounds."""
+        """Return the nodes with the highest bounds, one for each seat."""
         found, least = [], self.goal.least
-        while len(found) < len(self.seats) and (self.below or self.heap):
-            node = self.below.pop() if self.below else heapq.heappop(self.heap)[2]
+        while len(found) < len(self.seats) and self.heap:
+            node = heapq.heappop(self.heap)[2]
             found += [node] if node.bound > least else []
         return found
 
-    def take(self, outcomes: list[Outcome], *, down: bool) -> None:
-        """Keep what came of nodes, the better part of each to go straight down to if that is wanted."""
+    def take(self, outcomes: list[Outcome]) -> None:
+        """Keep what came of nodes."""
         rows, before = self.strong.lp.num_row_ + len(self.cuts), 0
         for outcome in outcomes:
             for basis in {id(part.basis): part.basis for part in outcome.parts}.values():
@@ -89,9 +87,7 @@ class Tree:
             self.near.take(outcome.sketch)
             self.first = outcome.table if self.first is None else self.first
             self.rest, self.done = max(self.rest, outcome.rest), self.done + outcome.solved
-            parts = sorted(outcome.parts, key=lambda part: part.bound)
-            self.below += [parts.pop()] if down and parts else []
-            self.push(parts)
+            self.push(outcome.parts)
         new = [cut for outcome in outcomes for cut in outcome.cuts]
         self.cuts += new
         for seat, outcome in zip(self.seats, [*outcomes, *[Outcome()] * len(self.seats)], strict=False):
@@ -165,12 +161,10 @@ def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
 
 def _explore(tree: Tree, pool: ThreadPoolExecutor) -> None:
     """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
-    begin, rounds, down = tree.goal, 0, True
+    begin = tree.goal
     while time.monotonic() < tree.end and tree.near.value <= _least(begin.value, begin.gap):
         nodes, goal = tree.pop(), tree.goal
         if not nodes:
             return
-        down = down or tree.near.plan is None or rounds % DIVE == 0
         jobs = [pool.submit(seat.look, node, goal) for seat, node in zip(tree.seats, nodes, strict=False)]
-        tree.take([job.result() for job in jobs], down=down)
-        down, rounds = len(tree.below) > 0, rounds + 1
+        tree.take([job.result() for job in jobs])
