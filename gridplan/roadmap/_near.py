@@ -9,7 +9,6 @@ chain alone tells cheaply whether a small mixed-integer program is likely to fin
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import highspy
@@ -18,8 +17,7 @@ import numpy as np
 from gridplan.roadmap import _plan
 from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program, read
-from gridplan.roadmap._solver import Cut, Effort, Part, relaxed, run
-from gridplan.roadmap._strong import Strong
+from gridplan.roadmap._solver import Effort, Part, relaxed, run
 
 HEAT = 0.003  # of the search over orders: it stays near
 LEVEL = 0.3  # years of service from which on a unit is in the first order
@@ -85,18 +83,9 @@ class Near:
             found.plans += self._finished(starts, value, seconds)
         return found
 
-    def look_in(self, strong: Strong, chain: np.ndarray, cuts: Sequence[Cut], aim: tuple[float, float]) -> Sketch:
-        """Look for a plan in a chain of states, one state a year; the aim is the value to beat and the seconds that there are."""
-        (value, seconds), found = aim, Sketch(tried=chain.tobytes())
-        if found.tried in self.seen:
-            return found
-        end, part = time.monotonic() + seconds, within(strong, chain, cuts)
-        top = relaxed(strong.lp, seconds=seconds, part=part)[2]
-        if top > value + self.loss / 2 * abs(value):
-            found.top = top
-            result = run(strong.program, strong.lp, Effort(max(end - time.monotonic(), 0.01), TIGHT, nodes=NODES), part=part)
-            found.plans += [] if result.values is None else [read(strong.program, result.values)]
-        return found
+    def promises(self, top: float, value: float) -> bool:
+        """Return whether a chain of states of which no plan is worth more than `top` is likely to have a better one."""
+        return top > value + self.loss / 2 * abs(value)
 
     def take(self, found: Sketch) -> None:
         """Keep the best plan of a look, and what has been tried and learned."""
@@ -143,9 +132,3 @@ class Near:
         ):
             self.value, self.plan = value, (starts, options)
         return value
-
-
-def within(strong: Strong, chain: np.ndarray, cuts: Sequence[Cut]) -> Part:
-    """Return the part of a program that a chain of states is."""
-    upper = np.array([chain[year] == state for year, state in strong.columns], dtype=float)
-    return Part(np.array(list(strong.columns.values()), dtype=np.int32), np.zeros(len(upper)), upper, cuts)

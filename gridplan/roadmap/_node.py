@@ -25,6 +25,7 @@ REST = 0.5  # share of the gap asked for that the mixed-integer program may leav
 ROUNDS = 60  # of cuts at a node
 CLOSE = 0.015  # share by which a node may be above what it must promise to be cut: further up states are mixed, which no cut mends
 GAIN = 0.05  # share of the way to a finished node that a round of cuts must bring
+TIGHT = 1e-2  # gap to which a plan is sought in a chain of states
 DEVEX = 1  # pricing of the dual simplex: a start from another basis costs it nothing
 PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
 
@@ -138,27 +139,45 @@ class Seat:
         same = replace(node, bound=min(node.bound, found.value, best), alive=alive, basis=basis)
         outcome, level = Outcome(cuts=new, table=tables[1], solved=True), levels(strong, same, found.x)
         if same.bound > goal.value:
-            chain = best_chain(np.where(node.alive, level, NEG))
-            outcome.sketch = self._near.look_in(strong, chain, [*self._cuts, *new], (goal.value, goal.left))
+            self._favoured(same, best_chain(np.where(node.alive, level, NEG)), goal, outcome)
         if same.bound > goal.least:
             parts = split_states(strong.states, same, level, tables, goal.least) or self._by_platform(same, found.x)
             parts = parts or self._settled(same, goal, outcome)
             outcome.parts = [part for part in parts if part.bound > goal.least]
         return outcome
 
+    def _favoured(self, node: Node, chain: np.ndarray, goal: Goal, outcome: Outcome) -> None:
+        """Seek a plan in the chain of states that a node favours, unless it has been sought there or is not likely."""
+        if (key := chain.tobytes()) in self._near.seen:
+            return
+        alive = np.zeros_like(node.alive)
+        alive[np.arange(len(chain)), chain] = True
+        alone = replace(node, alive=alive)
+        found, new = self._sharpened(alone, replace(goal, least=goal.value), close=np.inf)
+        outcome.sketch.tried, outcome.cuts = key, [*outcome.cuts, *new]
+        if found is None or not self._near.promises(found.value, goal.value):
+            return
+        effort, part = Effort(goal.left, TIGHT, nodes=1), self._part(alone, outcome.cuts)
+        result = run(self._strong.program, self._strong.lp, effort, part=part)
+        if result.values is not None:
+            outcome.sketch.top = found.value
+            outcome.sketch.plans.append(read(self._strong.program, result.values))
+
     def _part(self, node: Node, new: list[Cut]) -> Part:
         upper = np.r_[node.alive[self._nodes], node.starts].astype(float)
         return Part(self._columns, np.zeros(len(upper)), upper, [*self._cuts, *new])
 
-    def _sharpened(self, node: Node, goal: Goal) -> tuple[Linear | None, list[Cut]]:
-        """Return the solution of the linear program of a node after rounds of cuts, and the cuts."""
+    def _sharpened(self, node: Node, goal: Goal, *, close: float = CLOSE) -> tuple[Linear | None, list[Cut]]:
+        """Return the solution of the linear program of a node after rounds of cuts, and the cuts; none if it is not close."""
         self._part(node, []).narrow(self._solver)
         if node.basis is not None:
             _set(self._solver, node.basis)
         found, new = self._solution(goal), []
-        top = goal.least + CLOSE * abs(goal.least)
+        top = goal.least + close * max(abs(goal.least), 1.0)
         for _ in range(ROUNDS):
-            more = cuts(self._limits, found.x, found.costs) if found and goal.least < found.value <= top else []
+            if found is None or not goal.least < found.value <= top or not len(found.x):
+                break
+            more = cuts(self._limits, found.x, found.costs)
             if not more:
                 break
             add(self._solver, more)
