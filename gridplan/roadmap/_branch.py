@@ -2,12 +2,12 @@
 
 A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
 states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
-is split by a kind that the linear program opens in part: open in that year, or not. Where few states are left, cuts of the budgets
-sharpen the program; where nothing is open in part the starts of a shared project are split, and where these are whole the
-mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there are none.
-A plan is sought near the linear programs of nodes (:mod:`~gridplan.roadmap._near`); if it is better by more than the gap asked
-for the search begins anew with the states that can still be part of a better one. While more states than the linear program bears
-are live, a round looks only at those with the highest bounds: everything above its floor.
+is split by a kind that the linear program opens in part: open in that year, or not. Near its end cuts of the budgets sharpen the
+program (:mod:`~gridplan.roadmap._cuts`); where nothing is open in part the starts of a shared project are split, and where these
+are whole the mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there
+are none. A plan is sought in the chain of states that a node favours (:mod:`~gridplan.roadmap._node`); if it is better by more
+than the gap asked for the search begins anew with the states that can still be part of a better one. While more states than the
+linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
 
 Two nodes are looked at side by side, always, and what comes of them is taken in order: on one core or on many, the search
 takes the same steps.

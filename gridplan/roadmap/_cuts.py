@@ -58,11 +58,11 @@ def knapsacks(program: Program) -> list[Knapsack]:
         use = limit.summed if limit.carry else limit.use
         amount = np.cumsum(limit.amount) if limit.carry else limit.amount
         if (use >= 0).all():
-            found += [one for t in range(model.horizon) if (one := _knapsack(program, use[:, :, t], float(amount[t]))) is not None]
-    return found
+            found += [_knapsack(program, use[:, :, t], float(amount[t])) for t in range(model.horizon)]
+    return [one for one in found if sum(one.weights) > one.room]
 
 
-def _knapsack(program: Program, use: np.ndarray, amount: float) -> Knapsack | None:
+def _knapsack(program: Program, use: np.ndarray, amount: float) -> Knapsack:
     scale = _scale(use, amount)
     whole, room = np.floor(use * scale + FEW).astype(np.int64), int(amount * scale + FEW)
     starts, weights, begins = [], [], [0]
@@ -72,8 +72,6 @@ def _knapsack(program: Program, use: np.ndarray, amount: float) -> Knapsack | No
             starts.append(np.array([program.start[p, s] for s in some if whole[p, s] == weight], dtype=np.int32))
             weights.append(weight)
         begins += [len(starts)] if some else []
-    if sum(weights) <= room:
-        return None
     return Knapsack(tuple(starts), np.array(weights, dtype=np.int64), np.array(begins, dtype=np.int64), room)
 
 
@@ -94,21 +92,18 @@ def _cut(limit: Knapsack, x: np.ndarray, costs: np.ndarray) -> Cut | None:
     level = np.array([x[columns].sum() for columns in limit.starts])
     if (np.abs(level - np.round(level)) < FEW).all():
         return None
-    ends, projects = limit.begins[1:], np.arange(len(limit.begins) - 1)
+    projects = np.arange(len(limit.begins) - 1)
     inside = np.add.reduceat(level, limit.begins[:-1]) > FEW
     factors = _factors(limit, level, projects[inside])
     if factors is None:
         return None
-    price = np.array([max(costs[columns].max() for columns in limit.starts[a:b]) for a, b in zip(limit.begins, ends, strict=False)])
+    price = np.maximum.reduceat([costs[columns].max() for columns in limit.starts], limit.begins[:-1])
     outside = projects[~inside]
-    _lift(limit, factors, projects[inside], outside[np.argsort(-price[outside], kind="stable")])
+    order = outside[np.argsort(-price[outside], kind="stable")]
+    lift(limit.weights, limit.begins, limit.room, factors, projects[inside], order)
     own = np.flatnonzero(factors > FEW)
     columns = np.concatenate([limit.starts[j] for j in own])
     return Cut(columns, np.repeat(factors[own], [len(limit.starts[j]) for j in own]))
-
-
-def _lift(limit: Knapsack, factors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> None:
-    lift(limit.weights, limit.begins, limit.room, factors, inside, outside)
 
 
 def _factors(limit: Knapsack, level: np.ndarray, inside: np.ndarray) -> np.ndarray | None:

@@ -2,8 +2,8 @@
 
 Near the program without states its order of units is packed and improved. That search over orders finds when shared projects
 start, but packs the projects of areas only roughly; with the starts of the shared projects given, a small mixed-integer program
-settles the rest. Near a program with states the chain of states that it favours is taken; what the linear program says of that
-chain alone tells cheaply whether a small mixed-integer program is likely to find a better plan in it.
+settles the rest. Near a program with states the chain of states that it favours is taken (:mod:`~gridplan.roadmap._node`); what
+the linear program says of that chain alone tells cheaply whether a mixed-integer program is likely to find a better plan in it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from gridplan.roadmap._strong import Strong, kept, values
 NODES = 20  # of the mixed-integer program at first, four times as many each time a node comes back
 REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
 ROUNDS = 60  # of cuts at a node
-CLOSE = 0.015  # share by which a node may be above what it must promise to be cut: further up states are mixed, which no cut mends
+CLOSE = 0.015  # share by which a node may be above what it must promise to be cut: further up states are mixed, no cut mends that
 GAIN = 0.05  # share of the way to a finished node that a round of cuts must bring
 TIGHT = 1e-2  # gap to which a plan is sought in a chain of states
 DEVEX = 1  # pricing of the dual simplex: a start from another basis costs it nothing
@@ -111,7 +111,6 @@ class Seat:
         self._solver = quiet(Effort())
         self._solver.passModel(strong.lp)
         self._solver.setOptionValue("solve_relaxation", True)
-        self._solver.setOptionValue("simplex_dual_edge_weight_strategy", DEVEX)
         add(self._solver, cuts)
         self._nodes = tuple(np.array(list(strong.columns), dtype=int).T)
         self._shared = shared_starts(strong)
@@ -141,7 +140,7 @@ class Seat:
         if same.bound > goal.value:
             self._favoured(same, best_chain(np.where(node.alive, level, NEG)), goal, outcome)
         if same.bound > goal.least:
-            parts = split_states(strong.states, same, level, tables, goal.least) or self._by_platform(same, found.x)
+            parts = split_states(strong.states, same, level, tables, goal.least) or split_starts(strong, same, found.x)
             parts = parts or self._settled(same, goal, outcome)
             outcome.parts = [part for part in parts if part.bound > goal.least]
         return outcome
@@ -155,7 +154,7 @@ class Seat:
         alone = replace(node, alive=alive)
         found, new = self._sharpened(alone, replace(goal, least=goal.value), close=np.inf)
         outcome.sketch.tried, outcome.cuts = key, [*outcome.cuts, *new]
-        if found is None or not self._near.promises(found.value, goal.value):
+        if found is None or not len(found.x) or not self._near.promises(found.value, goal.value):
             return
         effort, part = Effort(goal.left, TIGHT, nodes=1), self._part(alone, outcome.cuts)
         result = run(self._strong.program, self._strong.lp, effort, part=part)
@@ -164,6 +163,7 @@ class Seat:
             outcome.sketch.plans.append(read(self._strong.program, result.values))
 
     def _part(self, node: Node, new: list[Cut]) -> Part:
+        """Return the part of the program that a node is, with cuts that are new beside those of earlier rounds."""
         upper = np.r_[node.alive[self._nodes], node.starts].astype(float)
         return Part(self._columns, np.zeros(len(upper)), upper, [*self._cuts, *new])
 
@@ -171,6 +171,7 @@ class Seat:
         """Return the solution of the linear program of a node after rounds of cuts, and the cuts; none if it is not close."""
         self._part(node, []).narrow(self._solver)
         if node.basis is not None:
+            self._solver.setOptionValue("simplex_dual_edge_weight_strategy", DEVEX)
             _set(self._solver, node.basis)
         found, new = self._solution(goal), []
         top = goal.least + close * max(abs(goal.least), 1.0)
@@ -199,24 +200,6 @@ class Seat:
             return Linear(np.inf, np.zeros(0), np.zeros(0), np.zeros(0))
         solution, value = solver.getSolution(), solver.getInfo().objective_function_value
         return Linear(value, *(np.array(some) for some in (solution.col_value, solution.row_dual, solution.col_dual)))
-
-    def _by_platform(self, node: Node, x: np.ndarray) -> list[Node]:
-        """Return two parts of a node: a shared project not later than a year, or later; none if no start is in parts."""
-        shares: dict[int, dict[int, float]] = {}
-        for (p, s), column in self._shared.items():
-            shares.setdefault(p, {})[s] = x[column]
-        price, best, most = self._strong.states.model.spend[:, 0, :].sum(axis=1), None, PART
-        for p, share in shares.items():
-            begun, total = np.cumsum(list(share.values())), sum(share.values())
-            place = int(np.argmax(np.minimum(begun, total - begun)))
-            apart = min(begun[place], total - begun[place])
-            if apart > PART and apart * price[p] > most:
-                best, most = (p, list(share)[place]), apart * price[p]
-        if best is None:
-            return []
-        early = np.array([p != best[0] or s <= best[1] for p, s in self._shared])
-        late = np.array([p != best[0] or s > best[1] for p, s in self._shared])
-        return [replace(node, starts=node.starts & side) for side in (early, late)]
 
     def _settled(self, node: Node, goal: Goal, outcome: Outcome) -> list[Node]:
         """Return a node as the mixed-integer program leaves it: none if that is through."""
@@ -282,3 +265,23 @@ def _half(node: Node, year: int, side: np.ndarray, tables: list[np.ndarray], lea
     alive[year] &= side
     top, alive = kept(alive, tables, least)
     return replace(node, bound=min(node.bound, top), alive=alive)
+
+
+def split_starts(strong: Strong, node: Node, x: np.ndarray) -> list[Node]:
+    """Return two parts of a node: a shared project not after a year, or only after it; none if no start is in parts.
+
+    Of all shared projects that start in parts it is that of which the dearest part starts apart.
+    """
+    shared, model = shared_starts(strong), strong.states.model
+    best, most = None, 0.0
+    for p in strong.states.shared:
+        begun = np.cumsum([x[shared[p, s]] for s in model.starts(p)])
+        apart = np.minimum(begun, begun[-1] - begun) if len(begun) else np.zeros(1)
+        place = int(np.argmax(apart))
+        if apart[place] > PART and apart[place] * model.spend[p, 0].sum() > most:
+            best, most = (p, model.low[p] + place), apart[place] * model.spend[p, 0].sum()
+    if best is None:
+        return []
+    early = np.array([p != best[0] or s <= best[1] for p, s in shared])
+    late = np.array([p != best[0] or s > best[1] for p, s in shared])
+    return [replace(node, starts=node.starts & side) for side in (early, late)]

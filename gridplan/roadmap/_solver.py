@@ -128,9 +128,7 @@ def _once(program: Program, solver: highspy.Highs, start: np.ndarray | None) -> 
     return Run(values, value, bound, status == highspy.HighsModelStatus.kOptimal, infeasible)
 
 
-def relaxed(
-    lp: highspy.HighsLp, *, seconds: float = np.inf, part: Part | None = None
-) -> tuple[np.ndarray, np.ndarray, float]:
+def relaxed(lp: highspy.HighsLp, *, seconds: float = np.inf, part: Part | None = None) -> tuple[np.ndarray, np.ndarray, float]:
     """Return values of the columns, duals of the rows and the value, with fractions of projects allowed.
 
     Without columns and rows if there is no optimum or the time is over.
