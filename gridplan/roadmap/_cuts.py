@@ -52,13 +52,15 @@ class Knapsack:
 
 
 def knapsacks(program: Program) -> list[Knapsack]:
-    """Return the limits of each year that projects use; not those of which some project gives back."""
+    """Return the limits of each year that projects use; not those of which some project gives back.
+
+    Nor those that carry over: a year that is not filled leaves its rest to the next, so that little is lost by packing, and their
+    sums of many years make large and slow programs.
+    """
     model, found = program.model, []
     for limit in model.limits:
-        use = limit.summed if limit.carry else limit.use
-        amount = np.cumsum(limit.amount) if limit.carry else limit.amount
-        if (use >= 0).all():
-            found += [_knapsack(program, use[:, :, t], float(amount[t])) for t in range(model.horizon)]
+        if not limit.carry and (limit.use >= 0).all():
+            found += [_knapsack(program, limit.use[:, :, t], float(limit.amount[t])) for t in range(model.horizon)]
     return [one for one in found if sum(one.weights) > one.room]
 
 
