@@ -2,42 +2,38 @@
 
 A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
 states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
-is split by a kind that the linear program opens in part: open in that year, or not. Where few states are left, or nothing is open
-in part, the mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there
-are none. A plan is sought near the linear programs of nodes (:mod:`~gridplan.roadmap._near`); if it is better by more than the
-gap asked for the search begins anew with the states that can still be part of a better one. While more states than the linear
-program bears are live, a round looks only at those with the highest bounds: everything above its floor.
+is split by a kind that the linear program opens in part: open in that year, or not. Near its end cuts of the budgets sharpen the
+program (:mod:`~gridplan.roadmap._cuts`); where nothing is open in part the starts of a shared project are split, and where these
+are whole the mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there
+are none. A plan is sought in the chain of states that a node favours (:mod:`~gridplan.roadmap._node`); if it is better by more
+than the gap asked for the search begins anew with the states that can still be part of a better one. While more states than the
+linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
+
+Two nodes are looked at side by side, always, and what comes of them is taken in order: on one core or on many, the search
+takes the same steps.
 """
 
 from __future__ import annotations
 
 import heapq
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import highspy
 import numpy as np
 
 from gridplan.roadmap._near import Near, Plan
+from gridplan.roadmap._node import Goal, Node, Outcome, Seat, placed, shared_starts
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
-from gridplan.roadmap._program import read
-from gridplan.roadmap._solver import Effort, quiet, relaxed, run
+from gridplan.roadmap._solver import Cut, relaxed
 from gridplan.roadmap._states import NEG, States, through
 from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
 
+SEATS = 2  # nodes that are looked at side by side
 STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
-SMALL = 30  # live states from which down a node is tried by the mixed-integer program
-NODES = 20  # of that program at first, four times as many each time it comes back
-DIVE = 10  # nodes after which the search goes straight down once more
-REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
-STARTS = 3  # searches for a plan near the program without states
+STARTS = 4  # searches for a plan near the program without states
 FIRST = 20000  # orders tried by each of them
-LOOKS = 20  # nodes of a round near each of which a plan is sought; then near one of DIVE
-TRIES = 3000  # orders tried at each node
-PART = 0.02  # a kind open by less, or by more than one less this, counts as shut or open
-
-Node = tuple[float, np.ndarray]  # bound, live states
 
 
 @dataclass
@@ -45,42 +41,57 @@ class Tree:
     """What one search has found so far."""
 
     strong: Strong
-    solver: highspy.Highs
     near: Near
     end: float
     floor: float  # bound below which nodes are left aside in this round
+    cuts: list[Cut]
+    seats: list[Seat]
     first: np.ndarray | None = None  # values of the states at the prices of the first node
     rest: float = -np.inf  # bound of nodes that are given up
-    effort: dict[bytes, int] = field(default_factory=dict)  # nodes of the mixed-integer program of each small node so far
-    heap: list[tuple[float, int, np.ndarray]] = field(default_factory=list)
+    heap: list[tuple[float, int, Node]] = field(default_factory=list)
     count: int = 0
     done: int = 0
 
     @property
-    def value(self) -> float:
-        """Value of the best plan so far."""
-        return self.near.value
+    def goal(self) -> Goal:
+        """What the next nodes start from."""
+        value, gap = self.near.value, self.strong.states.model.choices.gap_percent / 100
+        return Goal(value, max(_least(value, gap), self.floor), gap, self.end)
 
     @property
-    def gap(self) -> float:
-        """Gap asked for, as a share."""
-        return self.strong.states.model.choices.gap_percent / 100
-
-    @property
-    def least(self) -> float:
-        """Value above which a node must promise to be looked at."""
-        return max(_least(self.value, self.gap), self.floor)
-
-    @property
-    def left(self) -> float:
-        """Seconds left."""
-        return self.end - time.monotonic()
+    def waiting(self) -> float:
+        """The highest bound of what has not been finished."""
+        return max(self.rest, -self.heap[0][0] if self.heap else -np.inf)
 
     def push(self, nodes: list[Node]) -> None:
         """Keep nodes for later."""
-        for bound, alive in nodes:
+        for node in nodes:
             self.count += 1
-            heapq.heappush(self.heap, (-bound, self.count, alive))
+            heapq.heappush(self.heap, (-node.bound, self.count, node))
+
+    def pop(self) -> list[Node]:
+        """Return the nodes with the highest bounds, one for each seat."""
+        found, least = [], self.goal.least
+        while len(found) < len(self.seats) and self.heap:
+            node = heapq.heappop(self.heap)[2]
+            found += [node] if node.bound > least else []
+        return found
+
+    def take(self, outcomes: list[Outcome]) -> None:
+        """Keep what came of nodes."""
+        rows, before = self.strong.lp.num_row_ + len(self.cuts), 0
+        for outcome in outcomes:
+            for basis in {id(part.basis): part.basis for part in outcome.parts}.values():
+                placed(basis, rows, before, len(outcome.cuts))
+            before += len(outcome.cuts)
+            self.near.take(outcome.sketch)
+            self.first = outcome.table if self.first is None else self.first
+            self.rest, self.done = max(self.rest, outcome.rest), self.done + outcome.solved
+            self.push(outcome.parts)
+        new = [cut for outcome in outcomes for cut in outcome.cuts]
+        self.cuts += new
+        for seat, outcome in zip(self.seats, [*outcomes, *[Outcome()] * len(self.seats)], strict=False):
+            seat.learn(new, len(outcome.cuts))
 
 
 def _least(value: float, gap: float) -> float:
@@ -102,38 +113,43 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
         Time limit [s].
     """
     end, gap = time.monotonic() + seconds, states.model.choices.gap_percent / 100
-    base = first_values(states, weight)
-    near, at_prices = _first(states, weight, base, value=value, end=end)
-    tables, alive = [base, at_prices], states.affordable
-    bound, most = np.inf, STATES
-    while True:
-        least, before = _least(near.value, gap), near.value
-        top, alive = kept(alive, tables, least)
-        bound = max(min(bound, top), least)
-        if bound <= least or end <= time.monotonic():
-            return near.plan, bound
-        floor = max(least, _level(alive, tables, most))
-        top, some = kept(alive, tables, floor)
-        tree = _tree(strengthen(states, weight, base, some), near, end=end, floor=floor)
-        tree.push([(top, some)])
-        _explore(tree)
-        tables += [] if tree.first is None or floor > least else [tree.first]
-        waiting = max((-one for one, _, _ in tree.heap), default=-np.inf)
-        bound = max(min(bound, max(waiting, tree.rest, tree.least)), least)
-        if not tree.heap and floor <= least:
-            return near.plan, bound
-        most *= 4 if near.value == before else 1
+    base, cuts = first_values(states, weight), []
+    with ThreadPoolExecutor(SEATS) as pool:
+        near, at_prices = _first(states, weight, base, value=value, end=end, pool=pool)
+        tables, alive = [base, at_prices], states.affordable
+        bound, most = np.inf, STATES
+        while True:
+            least, before = _least(near.value, gap), near.value
+            top, alive = kept(alive, tables, least)
+            bound = max(min(bound, top), least)
+            if bound <= least or end <= time.monotonic():
+                return near.plan, bound
+            floor = max(least, _level(alive, tables, most))
+            top, some = kept(alive, tables, floor)
+            strong = strengthen(states, weight, base, some)
+            tree = Tree(strong, near, end, floor, cuts, [Seat(strong, near, cuts) for _ in range(SEATS)])
+            tree.push([Node(top, some, np.ones(len(shared_starts(strong)), dtype=bool))])
+            _explore(tree, pool)
+            tables += [] if tree.first is None or floor > least else [tree.first]
+            bound = max(min(bound, max(tree.waiting, tree.goal.least)), least)
+            if tree.waiting == -np.inf and floor <= least:
+                return near.plan, bound
+            most *= 4 if near.value == before else 1
 
 
-def _first(states: States, weight: Weights, base: np.ndarray, *, value: float, end: float) -> tuple[Near, np.ndarray]:
+def _first(
+    states: States, weight: Weights, base: np.ndarray, *, value: float, end: float, pool: ThreadPoolExecutor
+) -> tuple[Near, np.ndarray]:
     """Return plans near the program without states, and values of the states at its prices."""
     plain = strengthen(states, weight, base, states.affordable, rows=False)
     near = Near(pack(states.model, weight), plain.program, plain.lp, states.shared, value)
     x, prices, _ = relaxed(plain.lp, seconds=end - time.monotonic())
     if not len(prices):
         return near, base
-    for seed in range(STARTS):
-        near.look(plain.program, x, FIRST, seconds=max(end - time.monotonic(), 0.01), seed=seed)
+    left = max(end - time.monotonic(), 0.01)
+    looks = [pool.submit(near.look, plain.program, x, FIRST, (value, left, seed)) for seed in range(STARTS)]
+    for look in looks:
+        near.take(look.result())
     return near, values(plain, prices, states.affordable)
 
 
@@ -143,117 +159,12 @@ def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
     return float(chain[-most]) if len(chain) > most else -np.inf
 
 
-def _tree(strong: Strong, near: Near, *, end: float, floor: float) -> Tree:
-    """Return a tree with the solver of its linear programs, which keeps its basis from node to node."""
-    solver, whole = quiet(Effort()), strong.lp.integrality_
-    strong.lp.integrality_ = []
-    solver.passModel(strong.lp)
-    strong.lp.integrality_ = whole
-    return Tree(strong, solver, near, end, floor)
-
-
-def _explore(tree: Tree) -> None:
+def _explore(tree: Tree, pool: ThreadPoolExecutor) -> None:
     """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
-    down, below, least = True, None, _least(tree.value, tree.gap)
-    while tree.left > 0 and tree.value <= least and (below or tree.heap):
-        if below is None:
-            bound, _, alive = heapq.heappop(tree.heap)
-            below = (-bound, alive)
-        parts = _node(tree, *below) if below[0] > tree.least else []
-        parts.sort(key=lambda part: part[0])
-        down = bool(parts) and (down or tree.near.plan is None or tree.done % DIVE == 0)
-        below = parts.pop() if down else None
-        tree.push(parts)
-    if below is not None:
-        tree.push([below])
-
-
-def _node(tree: Tree, bound: float, alive: np.ndarray) -> list[Node]:
-    """Return the parts of a node with their bounds; none if it is finished."""
-    found = _linear(tree, alive)
-    if found is None:
-        return []
-    top, x, prices = found
-    if not len(x):
-        tree.rest = max(tree.rest, bound)  # no time left, or the solver gave up
-        return []
-    tree.done += 1
-    if tree.done <= LOOKS or tree.done % DIVE == 0:
-        tree.near.look(tree.strong.program, x, TRIES, seconds=max(tree.left, 0.01), seed=tree.done)
-    tables = [tree.strong.base, values(tree.strong, prices, alive)]
-    tree.first = tables[1] if tree.first is None else tree.first
-    best, alive = kept(alive, tables, tree.least)
-    return _parts(tree, x, tables, alive, min(bound, top, best))
-
-
-def _parts(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> list[Node]:
-    """Return both halves of a node that can still be part of a better plan; itself if it cannot be split."""
-    split = _split(tree, x, tables, alive, bound) if bound > tree.least else None
-    if bound > tree.least and (split is None or alive.sum() <= SMALL):
-        bound = min(bound, _small(tree, alive))
-    parts = [(bound, alive)]
-    if bound > tree.least and split is not None:
-        year, has = split
-        parts = []
-        for side in (has, ~has):
-            half = alive.copy()
-            half[year] &= side
-            top, some = kept(half, tables, tree.least)
-            parts.append((min(top, bound), some))
-    return [part for part in parts if part[0] > tree.least]
-
-
-def _linear(tree: Tree, alive: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
-    """Return bound, columns and prices of the linear program of a node; None if it has no solution."""
-    nodes, solver = tree.strong.columns, tree.solver
-    upper = np.array([alive[node] for node in nodes], dtype=float)
-    solver.changeColsBounds(len(nodes), np.array(list(nodes.values()), dtype=np.int32), np.zeros(len(nodes)), upper)
-    solver.setOptionValue("time_limit", solver.getRunTime() + max(tree.left, 0.01))
-    solver.run()
-    status = solver.getModelStatus()
-    if status == highspy.HighsModelStatus.kInfeasible:
-        return None
-    if status != highspy.HighsModelStatus.kOptimal:
-        return np.inf, np.zeros(0), np.zeros(0)
-    solution = solver.getSolution()
-    return solver.getInfo().objective_function_value, np.array(solution.col_value), np.array(solution.row_dual)
-
-
-def _split(tree: Tree, x: np.ndarray, tables: list[np.ndarray], alive: np.ndarray, bound: float) -> tuple[int, np.ndarray] | None:
-    """Return a year and the states that have the kind by which a node is split; None if no kind is open in part.
-
-    Of all kinds that are open in part it is that for which the best chains of both halves lose most.
-    """
-    states, level = tree.strong.states, np.zeros(alive.shape)
-    for node, column in tree.strong.columns.items():
-        level[node] = x[column] if alive[node] else 0.0
-    chain = np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)
-    best, most, size = None, -1.0, max(abs(bound), 1e-9)
-    for k in range(len(states.kinds)):
-        has = states.has(1 << k)
-        share = level[:, has].sum(axis=1)
-        for t in np.flatnonzero((share > PART) & (share < 1 - PART)):
-            losses = [(bound - chain[t, side & alive[t]].max(initial=NEG)) / size for side in (has, ~has)]
-            score = np.prod(np.clip(losses, 0.0, 0.1) + 1e-3) + 1e-9 * min(share[t], 1 - share[t])
-            if score > most:
-                best, most = (t, has), score
-    if best is None:
-        return None
-    return best
-
-
-def _small(tree: Tree, alive: np.ndarray) -> float:
-    """Return a bound from the mixed-integer program with the states that are left; a few nodes of it at first, more each time."""
-    strong, lp, key = tree.strong, tree.strong.lp, alive.tobytes()
-    nodes = tree.effort[key] = 4 * tree.effort.get(key, NODES // 4)
-    whole, upper = lp.col_upper_, np.array(lp.col_upper_)
-    upper[list(strong.columns.values())] = [float(alive[node]) for node in strong.columns]
-    lp.col_upper_ = upper
-    effort = Effort(max(tree.left, 0.01), REST * tree.gap, strong.states.model.choices.threads, nodes, tree.least)
-    result = run(strong.program, lp, effort)
-    lp.col_upper_ = whole
-    if result.values is not None:
-        tree.near.keep(*read(strong.program, result.values))
-    if result.proved:
-        tree.rest = max(tree.rest, result.bound)
-    return -np.inf if result.proved else result.bound
+    begin = tree.goal
+    while time.monotonic() < tree.end and tree.near.value <= _least(begin.value, begin.gap):
+        nodes, goal = tree.pop(), tree.goal
+        if not nodes:
+            return
+        jobs = [pool.submit(seat.look, node, goal) for seat, node in zip(tree.seats, nodes, strict=False)]
+        tree.take([job.result() for job in jobs])

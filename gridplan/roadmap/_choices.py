@@ -46,7 +46,8 @@ class Choices:
     time_limit_s
         Time after which the best plan so far is returned with its gap [s].
     threads
-        Threads of the solver; with one the search is repeatable unless the time limit ends it.
+        Threads of the solver; with one the search is repeatable unless the time limit ends it. The search of large portfolios
+        looks at two nodes side by side whatever this says, and takes the same steps on one core or more.
     """
 
     first_year: int

@@ -48,7 +48,7 @@ def next_start(p: int, s: int, last: int, use: np.ndarray, room: np.ndarray) -> 
     return -1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def packable(members: np.ndarray, when: int, tries: int, amount: np.ndarray, space: tuple) -> bool:
     """Whether projects can all be in service in a year, each placed after those it waits for; true if `tries` do not tell."""
     low, high, steps, use, first, other, offset = space
@@ -143,7 +143,7 @@ def met_years(starts: np.ndarray, space: tuple, never: int) -> np.ndarray:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def worth(starts: np.ndarray, space: tuple, goal: tuple) -> float:
     """Value of a plan: that of its starts, and in each block and year that of the best option."""
     gain, block_at, asks_at, asks, value = goal
@@ -229,7 +229,7 @@ def neighbour(now: np.ndarray, many: int, group: np.ndarray, random: np.random.G
     return trial, many
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def anneal(order: tuple, effort: tuple, random: np.random.Generator, limits: tuple, space: tuple, goal: tuple) -> tuple:
     """Improve an order, accepting worse ones less and less; return the best starts and their value."""
     now, many, group = order

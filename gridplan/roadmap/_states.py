@@ -220,6 +220,17 @@ def through(value: np.ndarray) -> np.ndarray:
     return ahead + back - value
 
 
+def best_chain(value: np.ndarray) -> np.ndarray:
+    """Return the chain of states, one a year, with the largest sum of values; every state is part of the next."""
+    ahead, own = value.copy(), np.arange(value.shape[1])
+    for t in range(len(value) - 2, -1, -1):
+        ahead[t] += _spread(ahead[t + 1], up=False)
+    chain = [int(ahead[0].argmax())]
+    for row in ahead[1:]:
+        chain.append(int(np.where((own & chain[-1]) == chain[-1], row, -np.inf).argmax()))
+    return np.array(chain)
+
+
 def _spread(value: np.ndarray, *, up: bool) -> np.ndarray:
     """Return the largest value among the states that are part of each state, or of which it is part."""
     found = value.copy()

@@ -7,6 +7,7 @@ have any of them; the value of a year is at most that of its states (:mod:`~grid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import highspy
@@ -16,6 +17,7 @@ import scipy.sparse as sp
 from gridplan.roadmap._model import Model
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._program import INF, Program, load, write
+from gridplan.roadmap._solver import Cut
 from gridplan.roadmap._states import NEG, States, through, worth
 
 Node = tuple[int, int]  # year, state
@@ -74,9 +76,10 @@ def strengthen(states: States, weight: Weights, base: np.ndarray, alive: np.ndar
     if rows:
         columns = {(int(t), int(state)): program.column() for t, state in np.argwhere(alive)}
         _years(program, columns, weight=weight, gain=gain, base=base)
-        _flow(program, states, columns)
-        _platforms(program, states, columns)
-        _options(program, states, alive, columns)
+        opened = _Opened(program, alive, columns)
+        _flow(program, states, opened, columns)
+        _platforms(program, states, opened)
+        _options(program, states, opened)
     lp = load(program, weight)
     begins = [*program.begins, len(program.index)]
     matrix = sp.csr_matrix((program.factor, program.index, begins), shape=(lp.num_row_, lp.num_col_))
@@ -108,43 +111,66 @@ def _narrow(states: States, alive: np.ndarray) -> Model:
     return replace(states.model, blocks=blocks)
 
 
-def _flow(program: Program, states: States, columns: dict[Node, int]) -> None:
+class _Opened:
+    """Columns that say how far the states of a year that have any of some kinds are there together; one for all rows that ask.
+
+    Attributes
+    ----------
+    live
+        Live states of each year.
+    """
+
+    def __init__(self, program: Program, alive: np.ndarray, columns: dict[Node, int]) -> None:
+        self._program, self._columns = program, columns
+        self._found: dict[tuple[int, tuple[int, ...]], int] = {}
+        self.live = [np.flatnonzero(row) for row in alive]
+
+    def column(self, year: int, kinds: int) -> int | None:
+        """Return the column of a year and kinds; None if every live state has some of them."""
+        states = self.live[year][(self.live[year] & kinds) > 0]
+        if len(states) == len(self.live[year]):
+            return None
+        key = (year, tuple(states.tolist()))
+        if key not in self._found:
+            self._found[key] = own = self._program.column()
+            self._program.row([(own, 1.0), *((self._columns[year, int(s)], -1.0) for s in states)], 0, 0)
+        return self._found[key]
+
+
+def _flow(program: Program, states: States, opened: _Opened, columns: dict[Node, int]) -> None:
     """Let one state be there in each year, and kinds stay open: every one, and any of two."""
-    years = range(program.model.horizon)
-    live = [[(state, column) for (year, state), column in columns.items() if year == t] for t in years]
     singles = [1 << k for k in range(len(states.kinds))]
-    for t in years:
-        program.row([(column, 1.0) for _, column in live[t]], 1, 1)
-        for some in sorted({one | other for one in singles for other in singles}) if t else []:
-            now = [(column, 1.0) for state, column in live[t] if state & some]
-            past = [(column, -1.0) for state, column in live[t - 1] if state & some]
-            if past:
-                program.row([*now, *past], 0, INF)
+    pairs = sorted({one | other for one in singles for other in singles})
+    for t, live in enumerate(opened.live):
+        program.row([(columns[t, int(state)], 1.0) for state in live], 1, 1)
+        steps = {(opened.column(t - 1, some), opened.column(t, some)) for some in pairs} if t else set()
+        for past, now in sorted((past, now) for past, now in steps if past is not None and now is not None):
+            program.row([(now, 1.0), (past, -1.0)], 0, INF)
 
 
-def _platforms(program: Program, states: States, columns: dict[Node, int]) -> None:
+def _platforms(program: Program, states: States, opened: _Opened) -> None:
+    """Shared projects are in service as far as the states that take them."""
+    takers = [sum(1 << k for k, kind in enumerate(states.kinds) if p in kind) for p in states.shared]
     for t in range(program.model.horizon):
-        live = [(state, column) for (year, state), column in columns.items() if year == t]
-        for place, p in enumerate(states.shared):
-            taken = [(column, -1.0) for state, column in live if states.takes[state, place]]
-            if taken:
-                program.row([(program.served(int(p), t), 1.0), *taken], 0, INF)
+        for p, kinds in zip(states.shared, takers, strict=True):
+            if ((opened.live[t] & kinds) > 0).any():
+                taken = opened.column(t, kinds)
+                terms = [(program.served(int(p), t), 1.0)]
+                program.row(terms if taken is None else [*terms, (taken, -1.0)], float(taken is None), INF)
 
 
-def _options(program: Program, states: States, alive: np.ndarray, columns: dict[Node, int]) -> None:
+def _options(program: Program, states: States, opened: _Opened) -> None:
     """Options that need any of some kinds run at most as far as the states that have any of them."""
     for t in range(program.model.horizon):
-        live = np.flatnonzero(alive[t])
         for b, kinds in enumerate(states.open_kinds):
             open_now = [(o, program.option[b, o, t]) for o in range(len(kinds)) if (b, o, t) in program.option]
             done = set()
             for some in _unions(kinds[[o for o, _ in open_now]]):
-                with_some = tuple(int(s) for s in live[(live & some) > 0])
+                there = opened.column(t, some)
                 asking = tuple(column for o, column in open_now if kinds[o] & some)
-                if len(with_some) < len(live) and asking and (with_some, asking) not in done:
-                    done.add((with_some, asking))
-                    terms = [(columns[t, s], -1.0) for s in with_some]
-                    program.row([*((column, 1.0) for column in asking), *terms], -INF, 0)
+                if there is not None and asking and (there, asking) not in done:
+                    done.add((there, asking))
+                    program.row([*((column, 1.0) for column in asking), (there, -1.0)], -INF, 0)
 
 
 def _unions(kinds: np.ndarray) -> list[int]:
@@ -170,18 +196,22 @@ def _years(program: Program, columns: dict[Node, int], *, weight: Weights, gain:
         program.row([(column, factor) for column, factor in some if factor], -INF, 0)
 
 
-def values(strong: Strong, prices: np.ndarray, alive: np.ndarray) -> np.ndarray:
+def values(strong: Strong, prices: np.ndarray, alive: np.ndarray, cuts: Sequence[Cut] = ()) -> np.ndarray:
     """Return what live states can be worth when everything else is paid at the prices of the linear program.
 
     The rows of starts and projects in service leave the program and their prices enter the objective, a Lagrangian relaxation:
-    what it is worth at best is a bound for whatever prices. The constant is in the values of the first year.
+    what it is worth at best is a bound for whatever prices. The constant is in the values of the first year. The prices of `cuts`
+    come after those of the rows of the program.
     """
     program, model = strong.program, strong.program.model
     low, high = np.asarray(program.row_low), np.asarray(program.row_high)
-    dual = np.where(strong.priced, prices, 0.0)
+    dual = np.where(strong.priced, prices[: len(low)], 0.0)
     dual = np.where(((dual > 0) & (high < INF)) | ((dual < 0) & (low > -INF)), dual, 0.0)
     side = np.where(dual > 0, np.where(high < INF, high, 0.0), np.where(low > -INF, low, 0.0))
     reduced = np.asarray(strong.lp.col_cost_) - strong.matrix @ dual
+    extra = np.maximum(prices[len(low) :], 0.0)
+    for cut, price in zip(cuts, extra, strict=True):
+        reduced[cut.columns] -= price * cut.factors
     best = np.zeros(len(model.names))
     for (p, _), column in program.start.items():
         best[p] = max(best[p], reduced[column])
@@ -193,7 +223,7 @@ def values(strong: Strong, prices: np.ndarray, alive: np.ndarray) -> np.ndarray:
     for (b, o, t), column in program.option.items():
         options[b][o, t] += reduced[column]
     found = worth(strong.states, gain, options, alive) + share[:, None] * strong.base
-    found[0] += dual @ side + best.sum()
+    found[0] += dual @ side + extra.sum() + best.sum()
     return found
 
 
