@@ -291,7 +291,7 @@ def planned(cases: Mapping[int, needs.Case], limits: Limits, measures: pd.DataFr
     """Conventional plan, sought quickly: the first that leaves nothing, otherwise the one that leaves least."""
     found = []
     for weight in _WEIGHTS:
-        search = needs.Search(weights=(weight,), exact=0, shortlist=20)
+        search = needs.Search(weights=(weight,), exact=0, shortlist=14)
         found.append(needs.reinforce(cases, limits, measures, search=search))
         if found[-1].left.empty:
             return found[-1]

@@ -53,7 +53,7 @@ def devices(
     """
     number = int(assumptions["remote_switches"])
     if curve is None:
-        curve = placement.curve(model, outages, most=number, search=placement.Search(effort=0))
+        curve = placement.curve(model, outages, most=number, search=placement.Search(effort=0, shortlist=3))
     remote = curve.loc[curve["k"] <= number, "switches"].iloc[-1]
     return {
         "remote": remote,
