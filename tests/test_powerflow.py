@@ -1,7 +1,9 @@
 """The batch power flow against pandapower's own Newton-Raphson, closed forms and its own invariants."""
 
 import copy
+import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pandapower as pp
@@ -470,3 +472,9 @@ def test_limits_and_options_are_checked():
         pf.violations(pf.run(two_bus(1.0, 0.0)))
     with pytest.raises(ParameterError, match="keep='all'"):
         pf.by_area(pf.run(two_bus(1.0, 0.0), keep="statistics"), two_bus(1.0, 0.0), pd.DataFrame({"bus": [0], "area": "a"}))
+
+
+def test_no_compiled_function_lets_the_compiler_rearrange_sums():
+    """With fastmath last bits depend on whether code was compiled now or loaded from the cache; see the kernel."""
+    sources = Path(pf.__file__).parents[1].rglob("*.py")
+    assert [path.name for path in sources if re.search(r"fastmath[\"']?\s*[:=]\s*[{T]", path.read_text("utf-8"))] == []

@@ -15,9 +15,9 @@ from gridplan import powerflow
 from gridplan.hosting import Control
 from gridplan.hosting._choices import capability, points
 from gridplan.powerflow import _kernel, _run
+from gridplan.powerflow._kernel import _COMPILED
 from gridplan.powerflow._model import Model
 
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 _PACE, _MOMENTUM = 0.54, 0.07  # of the way to the voltage found, and of the last move: best if plants answer up to twice as much
 _AGREED_PU = 1e-7  # difference between the two at which a plant has settled
 

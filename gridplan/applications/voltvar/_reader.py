@@ -9,9 +9,8 @@ from numba import njit
 
 from gridplan import powerflow
 from gridplan.powerflow import _kernel, _run
+from gridplan.powerflow._kernel import _COMPILED
 from gridplan.powerflow._model import Model
-
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 class Groups(NamedTuple):
