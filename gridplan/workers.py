@@ -8,7 +8,6 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Iterator
-from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
 from gridplan.errors import ParameterError, Problem
@@ -35,6 +34,8 @@ def warm() -> str:
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return "spawn"
+    from multiprocessing import forkserver  # noqa: PLC0415 - made for systems that can fork
+
     with _environment():
         multiprocessing.set_forkserver_preload(_IMPORTED)
         forkserver.ensure_running()

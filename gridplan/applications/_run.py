@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import product
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pandapower.auxiliary import pandapowerNet
-from scipy import sparse
 
 from gridplan import powerflow
 from gridplan.applications._case import OperatingCase
@@ -174,17 +172,16 @@ class Models:
         full, grid = self.full, self.full.grid
         if grid.newton_only:
             return self._build(moved)
-        matrix = sparse.csr_matrix((grid.y.copy(), grid.y_col, grid.y_ptr), shape=(grid.start.size,) * 2)
-        branch_y = full.meters.branch_y.copy()
+        values, branch_y = grid.y.copy(), full.meters.branch_y.copy()
         for element, position in moved:
             if element[0] == "trafo.tap_pos":
-                self._exchange_tap(element[1], position, (matrix, branch_y))
+                self._exchange_tap(element[1], position, (values, branch_y))
             else:
                 change = self._bank_change(element, position)
                 if change is None:
                     return self._build(moved)
-                matrix.data += change
-        exchanged = _model.refactored(grid, matrix.data)
+                values += change
+        exchanged = _model.refactored(grid, values)
         if exchanged is None:
             return self._build(moved)
         return replace(full, grid=exchanged, meters=full.meters._replace(branch_y=branch_y))
@@ -199,17 +196,15 @@ class Models:
     def _build(self, moved: Positions) -> _model.Model:
         return _model.build(moved_net(self._net, moved), self._profiles, self.options)
 
-    def _exchange_tap(self, number: int, position: int, into: tuple[sparse.csr_matrix, np.ndarray]) -> None:
+    def _exchange_tap(self, number: int, position: int, into: tuple[np.ndarray, np.ndarray]) -> None:
         """Write the admittances of a transformer at a position into the matrix and the branches."""
-        (matrix, branch_y), meters = into, self.full.meters
+        (values, branch_y), meters = into, self.full.meters
         row = len(self.full.elements["line"]) + self.full.elements["trafo"].get_loc(number)
         for m in range(meters.row_ptr[row], meters.row_ptr[row + 1]):
             ends = meters.branch_from[m], meters.branch_to[m]
             change = self._tap_admittances(number)[position] - branch_y[m]
             branch_y[m] += change
-            for (i, j), value in zip(product(ends, ends), change, strict=True):
-                own = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]  # in order
-                matrix.data[matrix.indptr[i] + np.searchsorted(own, j)] += value
+            np.add.at(values, _model.places(self.full.grid, ends), change)
 
     def _bank_change(self, element: tuple[str, int], position: int) -> np.ndarray | None:
         """Change of the matrix by a bank at another step; None if pandapower orders the buses otherwise then."""

@@ -25,6 +25,7 @@ from gridplan.study import Study
 
 _OUTAGE = ["customers", "saifi", "saidi_min", "maifi_e", "ens_mwh", "interruption_cost_keur"]
 _METER = {"kind": "meter", "quantity": "v", "availability_percent": 97.0, "delay_min": 15}
+_CASES = 16  # years kept at once; a year of quarter-hours takes some 15 MB
 _WEIGHTS = (0.5, 1.0)
 """Of gain to cost, by which a conventional plan is sought: large measures first; only if that leaves something, small ones."""
 
@@ -62,7 +63,12 @@ class Shared:
 
     def case(self, study: Study, scenario: str, year: int, every: int) -> OperatingCase:
         """Network and powers of a year; every how many-th step. Groups read the same tables for it, so they share it."""
-        net, profiles = self.once(f"case {scenario} {year}", lambda: self._whole(study, scenario, year))
+        cases = self.once("cases", dict)
+        if (scenario, year) not in cases:
+            cases[scenario, year] = self._whole(study, scenario, year)
+            if len(cases) > _CASES:
+                cases.pop(next(iter(cases)))
+        net, profiles = cases[scenario, year]
         thin = Profiles(profiles.time[::every], profiles.shapes.iloc[::every], profiles.elements)
         return OperatingCase(net, thin, self.place, performance.limits(study.assumptions))
 

@@ -65,15 +65,8 @@ _ASSUMED[JOINT] = tuple(itertools.chain.from_iterable(_ASSUMED.values()))
 _NO_PHYSICS = {
     *("figures", "explorers", "report", "cli.py", "workers.py", "columns.csv", "scoring", "roadmap", "robustness"),
     *("gaps", "architecture", "communications", "capability", "planning"),
-    *(
-        "assess/__init__.py",
-        "assess/_additivity.py",
-        "assess/_cache.py",
-        "assess/_forked.py",
-        "assess/_replay.py",
-        "assess/_run.py",
-    ),
-    *("assess/_outlook.py", "assess/_studies.py", "assess/_views.py"),
+    *("assess/__init__.py", "assess/_additivity.py", "assess/_cache.py", "assess/_forked.py", "assess/_outlook.py"),
+    *("assess/_replay.py", "assess/_run.py", "assess/_studies.py", "assess/_views.py"),
 }
 """Files and folders of the package that no task reads."""
 _LIBRARIES = ("pandapower", "numpy", "scipy", "numba", "highspy", "pandas")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,14 +42,7 @@ class _Base:
 
     def spots(self, ends: tuple[int, int]) -> np.ndarray | None:
         """Places of a branch between two nodes among the values of the matrix; None if it has none."""
-        grid, found = self.model.grid, []
-        for i, j in product(ends, ends):
-            row = grid.y_col[grid.y_ptr[i] : grid.y_ptr[i + 1]]
-            at = int(np.searchsorted(row, j))
-            if at == len(row) or row[at] != j:
-                return None
-            found.append(grid.y_ptr[i] + at)
-        return np.array(found)
+        return _model.places(self.model.grid, ends)
 
     def nodes(self, *buses: int) -> tuple[int, ...]:
         """Rows of some buses in the matrix; -1 without supply."""

@@ -36,15 +36,6 @@ def voltages(grid, demand, power, out):
 
 
 @njit(**_COMPILED)
-def _take_conjugate(factor, y, x):
-    """Take a row y, times the conjugate of an entry of a factor, off a row x."""
-    (a, b), (yr, yi), (xr, xi) = factor, y, x
-    for t in range(xr.size):
-        xr[t] -= a * yr[t] + b * yi[t]
-        xi[t] -= a * yi[t] - b * yr[t]
-
-
-@njit(**_COMPILED)
 def _solve_adjoint(grid, xr, xi):
     """Solve with the conjugate transposed factors in place: first those of the upper, then those of the lower triangle."""
     for k in range(grid.unknown):
@@ -55,11 +46,11 @@ def _solve_adjoint(grid, xr, xi):
             xr[k, t] = real
         for e in range(grid.u_ptr[k], grid.u_ptr[k + 1]):
             j = grid.u_col[e]
-            _take_conjugate((grid.u_re[e], grid.u_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
+            _kernel._take((grid.u_re[e], -grid.u_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
     for k in range(grid.unknown - 1, -1, -1):
         for e in range(grid.l_ptr[k], grid.l_ptr[k + 1]):
             j = grid.l_col[e]
-            _take_conjugate((grid.l_re[e], grid.l_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
+            _kernel._take((grid.l_re[e], -grid.l_im[e]), (xr[k], xi[k]), (xr[j], xi[j]))
 
 
 @njit(**_COMPILED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -482,8 +483,10 @@ def tap_admittances(net: pandapowerNet, number: int, options: Options) -> dict[i
     ends = net.bus.loc[[row["hv_bus"].iloc[0], row["lv_bus"].iloc[0]]]
     by_table = "tap_dependency_table" in row and bool(row["tap_dependency_table"].fillna(False).iloc[0])
     alike = row.drop(columns=["tap_pos", "name", "hv_bus", "lv_bus"], errors="ignore").to_dict("records")
-    key = repr((alike, ends["vn_kv"].tolist(), net.sn_mva, net.f_hz, options, number if by_table else None))
-    if key not in _TAPS or by_table:
+    key = repr((alike, ends["vn_kv"].tolist(), net.sn_mva, net.f_hz, options))
+    if by_table:
+        return _admittances_by_position(net, row, ends, options)
+    if key not in _TAPS:
         _TAPS[key] = _admittances_by_position(net, row, ends, options)
     return _TAPS[key]
 
@@ -516,6 +519,18 @@ def refactored(grid: Grid, values: np.ndarray) -> Grid | None:
         triangles |= {f"{name}_re": factors.real[own], f"{name}_im": factors.imag[own]}
     diagonal = {"d_re": inverse.real.copy(), "d_im": inverse.imag.copy()}
     return grid._replace(**triangles, **diagonal, y=values, no_load=no_load, start=np.r_[no_load, grid.start[grid.unknown :]])
+
+
+def places(grid: Grid, ends: tuple[int, int]) -> np.ndarray | None:
+    """Places of Yff, Yft, Ytf, Ytt of a branch between two nodes among the values of the matrix; None if it has none."""
+    found = []
+    for i, j in product(ends, ends):
+        row = grid.y_col[grid.y_ptr[i] : grid.y_ptr[i + 1]]
+        at = int(np.searchsorted(row, j))
+        if at == len(row) or row[at] != j:
+            return None
+        found.append(grid.y_ptr[i] + at)
+    return np.array(found)
 
 
 def widened(grid: Grid, pairs: Iterable[tuple[int, int]]) -> Grid:
