@@ -108,7 +108,7 @@ def _brackets(figure: go.Figure, table: pd.DataFrame, domains: pd.DataFrame) -> 
         low, high = group.index.min() - 0.42, group.index.max() + 0.42
         edge = {"color": theme.FAINT, "width": 2}
         figure.add_shape(type="line", xref="paper", x0=1.012, x1=1.012, y0=low, y1=high, line=edge)
-        text = "<br>".join(textwrap.wrap(theme.text(labels[domain]), 26))
+        text = "<br>".join(textwrap.wrap(theme.text(labels[domain]), 24))
         style = {"xanchor": "left", "align": "left", "font": {"size": 11, "color": theme.MUTED}}
         figure.add_annotation(xref="paper", x=1.02, y=(low + high) / 2, text=text, showarrow=False, **style)
 
