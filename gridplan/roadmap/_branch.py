@@ -1,15 +1,14 @@
 """Branch and bound over states: the search for large portfolios, in which areas share platforms.
 
-A node is a set of live states for each year. Its bound comes from the linear program with states and from the best chain of
-states at the prices of that program; a state through which no chain is better than the best plan so far is dead below. A node
-is split by a kind that the linear program opens in part: open in that year, or not. Near its end cuts of the budgets sharpen the
-program (:mod:`~gridplan.roadmap._cuts`); where nothing is open in part the starts of a shared project are split, and where these
-are whole the mixed-integer program takes over; told that only plans above a value are of interest it mostly says soon that there
-are none. A plan is sought in the chain of states that a node favours (:mod:`~gridplan.roadmap._node`); if it is better by more
-than the gap asked for the search begins anew with the states that can still be part of a better one. While more states than the
-linear program bears are live, a round looks only at those with the highest bounds: everything above its floor.
+A node is a set of live states for each year. Its bound is one by prices (:mod:`~gridplan.roadmap._rents`), which takes
+milliseconds; a state through which no chain is better than the best plan so far is dead below. A node is split by a kind in a
+year, open or not, until one chain of states is left. That goes to the linear program with cuts of the budgets, near whose
+solution plans are sought (:mod:`~gridplan.roadmap._node`); where it is still better than the best plan, the starts of a shared
+project are split, and where these are whole the mixed-integer program takes over: told that only plans above a value are of
+interest it mostly says soon that there are none.
 
-Two nodes are looked at side by side, always, and what comes of them is taken in order: on one core or on many, the search
+From time to time the search dives: it follows the better part of a node until one chain is left, since plans are found there.
+Nodes are looked at side by side, always as many, and what comes of them is taken in order: on one core or on many, the search
 takes the same steps.
 """
 
@@ -18,84 +17,119 @@ from __future__ import annotations
 import heapq
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gridplan.roadmap._near import Near, Plan
-from gridplan.roadmap._node import Goal, Node, Outcome, Seat, placed, shared_starts
+from gridplan.roadmap._node import Goal, Node, Outcome, Seat
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
-from gridplan.roadmap._solver import Cut, relaxed
-from gridplan.roadmap._states import NEG, States, through
-from gridplan.roadmap._strong import Strong, first_values, kept, strengthen, values
+from gridplan.roadmap._program import load, write
+from gridplan.roadmap._solver import relaxed
+from gridplan.roadmap._rents import Dual, Terms, best_split, descend, first_dual, linked, terms
+from gridplan.roadmap._states import States
 
-SEATS = 2  # nodes that are looked at side by side
-STATES = 1500  # live states of a first round, which looks only at the most promising ones if there are more
-STARTS = 4  # searches for a plan near the program without states
-FIRST = 20000  # orders tried by each of them
+SEATS = 2  # linear programs that are looked at side by side
+BATCH = 8  # nodes that are split side by side
+FIRST = (300, 12, 0.3)  # bounds of the first node, see `descend`
+LATER = (20, 6, 1.0)  # bounds of a part of a node
+CHAIN = (200, 6, 0.5)  # bounds of a single chain of states
+DIVE = 25  # batches from one dive to the next
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A node that is still split by states: its bound, live states in bits, prices, and the split that it will have.
+
+    `split` is the year and the kind, `sides` the bounds of both parts.
+    """
+
+    bound: float
+    bits: np.ndarray
+    prices: np.ndarray
+    split: tuple[int, int]
+    sides: tuple[float, float]
 
 
 @dataclass
 class Tree:
     """What one search has found so far."""
 
-    strong: Strong
+    states: States
+    given: Terms
+    caps: np.ndarray
     near: Near
-    end: float
-    floor: float  # bound below which nodes are left aside in this round
-    cuts: list[Cut]
     seats: list[Seat]
-    first: np.ndarray | None = None  # values of the states at the prices of the first node
+    end: float
     rest: float = -np.inf  # bound of nodes that are given up
-    heap: list[tuple[float, int, Node]] = field(default_factory=list)
+    branches: list[tuple[float, int, Branch]] = field(default_factory=list)
+    leaves: list[tuple[float, int, Node]] = field(default_factory=list)
+    dive: Branch | Node | None = None  # where a dive is, or has ended
+    batches: int = 0
     count: int = 0
-    done: int = 0
 
     @property
     def goal(self) -> Goal:
-        """What the next nodes start from."""
-        value, gap = self.near.value, self.strong.states.model.choices.gap_percent / 100
-        return Goal(value, max(_least(value, gap), self.floor), gap, self.end)
+        """What nodes are measured by."""
+        value, gap = self.near.value, self.states.model.choices.gap_percent / 100
+        return Goal(value, value + max(gap * abs(value), 1e-7 * max(abs(value), 1.0)), gap, self.end)
 
     @property
     def waiting(self) -> float:
         """The highest bound of what has not been finished."""
-        return max(self.rest, -self.heap[0][0] if self.heap else -np.inf)
+        dive = self.dive.bound if self.dive is not None else -np.inf
+        return max(self.rest, dive, *(-heap[0][0] for heap in (self.branches, self.leaves) if heap), -np.inf)
 
-    def push(self, nodes: list[Node]) -> None:
-        """Keep nodes for later."""
-        for node in nodes:
-            self.count += 1
-            heapq.heappush(self.heap, (-node.bound, self.count, node))
+    def push(self, found: Branch | Node) -> None:
+        """Keep a node for later."""
+        self.count += 1
+        heap = self.branches if isinstance(found, Branch) else self.leaves
+        heapq.heappush(heap, (-found.bound, self.count, found))
 
-    def pop(self) -> list[Node]:
-        """Return the nodes with the highest bounds, one for each seat."""
+    def pop(self, heap: list, many: int) -> list:
+        """Return the nodes with the highest bounds; those that promise too little are dropped."""
         found, least = [], self.goal.least
-        while len(found) < len(self.seats) and self.heap:
-            node = heapq.heappop(self.heap)[2]
+        while len(found) < many and heap:
+            node = heapq.heappop(heap)[2]
             found += [node] if node.bound > least else []
         return found
 
-    def take(self, outcomes: list[Outcome]) -> None:
+    def step(self, pool: ThreadPoolExecutor) -> bool:
+        """Look at a few nodes; return whether there were any."""
+        top = -self.branches[0][0] if self.branches else -np.inf
+        landed = isinstance(self.dive, Node)
+        if landed or (self.leaves and self.dive is None and -self.leaves[0][0] >= top):
+            nodes, self.dive = [self.dive] if landed else self.pop(self.leaves, SEATS), None
+            jobs = [pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
+            self._take([job.result() for job in jobs])
+            return True
+        return self._split(pool)
+
+    def _split(self, pool: ThreadPoolExecutor) -> bool:
+        """Split the next branches."""
+        least, diving = self.goal.least, self.dive is not None or self.batches % DIVE == 0
+        nodes = [] if self.dive is None else [self.dive]
+        nodes, self.dive = [*nodes, *self.pop(self.branches, BATCH - len(nodes))], None
+        if not nodes:
+            return bool(self.leaves)
+        self.batches += 1
+        parts = list(pool.map(lambda node: split(self.states, node, self.given, self.caps, least), nodes))
+        if diving and parts[0]:
+            parts[0].sort(key=lambda part: -part.bound)
+            self.dive = parts[0].pop(0)
+        for part in (part for some in parts for part in some):
+            self.push(part)
+        return True
+
+    def _take(self, outcomes: list[Outcome]) -> None:
         """Keep what came of nodes."""
-        rows, before = self.strong.lp.num_row_ + len(self.cuts), 0
         for outcome in outcomes:
-            for basis in {id(part.basis): part.basis for part in outcome.parts}.values():
-                placed(basis, rows, before, len(outcome.cuts))
-            before += len(outcome.cuts)
-            self.near.take(outcome.sketch)
-            self.first = outcome.table if self.first is None else self.first
-            self.rest, self.done = max(self.rest, outcome.rest), self.done + outcome.solved
-            self.push(outcome.parts)
-        new = [cut for outcome in outcomes for cut in outcome.cuts]
-        self.cuts += new
-        for seat, outcome in zip(self.seats, [*outcomes, *[Outcome()] * len(self.seats)], strict=False):
-            seat.learn(new, len(outcome.cuts))
-
-
-def _least(value: float, gap: float) -> float:
-    return value + max(gap * abs(value), 1e-7 * max(abs(value), 1.0))
+            self.rest = max(self.rest, outcome.rest)
+            for plan in outcome.plans:
+                self.near.take(*plan)
+            for part in outcome.parts:
+                self.push(part)
 
 
 def search(states: States, weight: Weights, value: float, *, seconds: float) -> tuple[Plan | None, float]:
@@ -112,59 +146,46 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     seconds
         Time limit [s].
     """
-    end, gap = time.monotonic() + seconds, states.model.choices.gap_percent / 100
-    base, cuts = first_values(states, weight), []
+    end, given = time.monotonic() + seconds, terms(states, weight)
+    program = write(states.model, whole_options=len(states.model.targets) > 0)
+    lp, near = load(program, weight), Near(pack(states.model, weight), states.shared, value)
+    begin = first_dual(states, weight, program, relaxed(lp, seconds=seconds)[1])
+    tree = Tree(states, given, begin.caps, near, [Seat(states, program, lp, near) for _ in range(SEATS)], end)
+    least = tree.goal.least
+    top, dual, through = descend(begin, states.affordable, given, least, FIRST)
+    tree.caps = dual.caps
+    alive = states.affordable & (through >= least)
+    if top > least and linked(alive):
+        tree.push(_node(states, alive, top, dual.prices, through))
     with ThreadPoolExecutor(SEATS) as pool:
-        near, at_prices = _first(states, weight, base, value=value, end=end, pool=pool)
-        tables, alive = [base, at_prices], states.affordable
-        bound, most = np.inf, STATES
-        while True:
-            least, before = _least(near.value, gap), near.value
-            top, alive = kept(alive, tables, least)
-            bound = max(min(bound, top), least)
-            if bound <= least or end <= time.monotonic():
-                return near.plan, bound
-            floor = max(least, _level(alive, tables, most))
-            top, some = kept(alive, tables, floor)
-            strong = strengthen(states, weight, base, some)
-            tree = Tree(strong, near, end, floor, cuts, [Seat(strong, near, cuts) for _ in range(SEATS)])
-            tree.push([Node(top, some, np.ones(len(shared_starts(strong)), dtype=bool))])
-            _explore(tree, pool)
-            tables += [] if tree.first is None or floor > least else [tree.first]
-            bound = max(min(bound, max(tree.waiting, tree.goal.least)), least)
-            if tree.waiting == -np.inf and floor <= least:
-                return near.plan, bound
-            most *= 4 if near.value == before else 1
+        while time.monotonic() < end and tree.step(pool):
+            pass
+    return near.plan, max(tree.waiting, tree.goal.least)
 
 
-def _first(
-    states: States, weight: Weights, base: np.ndarray, *, value: float, end: float, pool: ThreadPoolExecutor
-) -> tuple[Near, np.ndarray]:
-    """Return plans near the program without states, and values of the states at its prices."""
-    plain = strengthen(states, weight, base, states.affordable, rows=False)
-    near = Near(pack(states.model, weight), plain.program, plain.lp, states.shared, value)
-    x, prices, _ = relaxed(plain.lp, seconds=end - time.monotonic())
-    if not len(prices):
-        return near, base
-    left = max(end - time.monotonic(), 0.01)
-    looks = [pool.submit(near.look, plain.program, x, FIRST, (value, left, seed)) for seed in range(STARTS)]
-    for look in looks:
-        near.take(look.result())
-    return near, values(plain, prices, states.affordable)
+def split(states: States, node: Branch, given: Terms, caps: np.ndarray, least: float) -> list[Branch | Node]:
+    """Return the parts of a node that promise more than `least`."""
+    year, kind = node.split
+    alive, found = np.unpackbits(node.bits, axis=1, count=states.count).astype(bool), []
+    for side, top in zip((states.has(1 << kind), ~states.has(1 << kind)), node.sides, strict=True):
+        live = alive.copy()
+        live[year] &= side
+        if top <= least or not linked(live):
+            continue
+        bound, dual, through = descend(Dual(node.prices, caps), live, given, least, LATER)
+        live &= through >= least
+        if bound <= least or not linked(live):
+            continue
+        part = _node(states, live, min(bound, top), dual.prices, through)
+        if isinstance(part, Node):
+            part = replace(part, bound=min(part.bound, descend(dual, live, given, least, CHAIN)[0]))
+        found += [part] if part.bound > least else []
+    return found
 
 
-def _level(alive: np.ndarray, tables: list[np.ndarray], most: int) -> float:
-    """Return the bound that no more than so many live states reach; minus infinity if there are no more."""
-    chain = np.sort(np.min([through(np.where(alive, table, NEG)) for table in tables], axis=0)[alive])
-    return float(chain[-most]) if len(chain) > most else -np.inf
-
-
-def _explore(tree: Tree, pool: ThreadPoolExecutor) -> None:
-    """Look at nodes until none is left, the time is over, or the plan is so much better that it pays to begin anew."""
-    begin = tree.goal
-    while time.monotonic() < tree.end and tree.near.value <= _least(begin.value, begin.gap):
-        nodes, goal = tree.pop(), tree.goal
-        if not nodes:
-            return
-        jobs = [pool.submit(seat.look, node, goal) for seat, node in zip(tree.seats, nodes, strict=False)]
-        tree.take([job.result() for job in jobs])
+def _node(states: States, live: np.ndarray, bound: float, prices: np.ndarray, through: np.ndarray) -> Branch | Node:
+    """Return a node by the way in which it is looked at: as a chain of states if it is one."""
+    year, kind, *sides = best_split(live, through, len(states.kinds), bound)
+    if year < 0:
+        return Node(bound, live)
+    return Branch(bound, np.packbits(live, axis=1), prices, (year, kind), tuple(min(bound, side) for side in sides))

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 import numpy as np
 
 from gridplan.roadmap import _kernel
-from gridplan.roadmap._model import Model
+from gridplan.roadmap._model import NEVER, Model
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._windows import before
 
@@ -64,6 +64,36 @@ class Packed:
         shared = [frozenset(p for p in need if counts[p] > 1) for need in needs]
         number = {one: place for place, one in enumerate(dict.fromkeys(shared))}
         return np.array([number[one] for one in shared], dtype=np.int64)
+
+    @cached_property
+    def later(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the list of each project begins, the projects that wait for it, and how many years after it they start."""
+        waits = self.model.waits
+        lists = [[(one, offset) for one, other, offset in waits if other == p] for p in range(len(self.model.names))]
+        at, one = _flat([[project for project, _ in some] for some in lists])
+        return at, one, _flat([[offset for _, offset in some] for some in lists])[1]
+
+    @cached_property
+    def blocks_of(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the list of each project begins, and the blocks of which options ask for it."""
+        model, lists = self.model, [[] for _ in self.model.names]
+        for b, block in enumerate(model.blocks):
+            asked = {u for units in block.units for u in units}
+            for p in sorted({p for u in asked for clause in model.units[u] for way in clause for p in way}):
+                lists[p].append(b)
+        return _flat(lists)
+
+    def in_order(self, starts: np.ndarray) -> np.ndarray:
+        """Return starts with each project behind those it waits for, left out if that is impossible."""
+        model, found, rank = self.model, starts.copy(), _rank(self.model)
+        for p in sorted(range(len(found)), key=lambda p: (rank[p], p)):
+            for other, offset in ((other, offset) for one, other, offset in model.waits if one == p and found[p] != NEVER):
+                begin = max(found[p], found[other] + offset)
+                found[p] = NEVER if found[other] == NEVER or begin > model.high[p] else begin
+        for _, members in model.sets:
+            there = [p for p in members if found[p] != NEVER]
+            found[there[1:]] = NEVER
+        return found
 
     def worth(self, starts: np.ndarray) -> float:
         """Return the value of a plan."""

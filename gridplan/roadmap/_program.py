@@ -35,6 +35,7 @@ class Program:
     row_low: list[float] = field(default_factory=list)
     row_high: list[float] = field(default_factory=list)
     names: dict[tuple, int] = field(default_factory=dict)  # rows that are asked for later
+    links: dict[tuple, int] = field(default_factory=dict)  # rows that tie options to projects, and projects to each other
     start: dict[tuple[int, int], int] = field(default_factory=dict)
     state: dict[tuple[int, int], int] = field(default_factory=dict)
     clause: dict[tuple[Clause, int], int] = field(default_factory=dict)
@@ -136,6 +137,7 @@ def _blocks(program: Program) -> None:
                 if terms:
                     column = program.served(need, t) if isinstance(need, int) else program.clause[need, t]
                     program.row([*terms, (column, -1.0)], -INF, 0)
+                    program.links["ask", b, need, t] = len(program.row_low) - 1
 
 
 def _asked(model: Model, wanted: Sequence[frozenset[int]]) -> dict[int | Clause, list[int]]:
@@ -159,6 +161,7 @@ def _waits(program: Program) -> None:
                 program.row([(after, 1.0)], -INF, 0)
             else:
                 program.row([(after, 1.0), (before, -1.0)], -INF, 0)
+            program.links["wait", one, other, s] = len(program.row_low) - 1
 
 
 def _limits(program: Program) -> None:

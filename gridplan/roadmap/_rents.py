@@ -1,0 +1,509 @@
+"""A bound by prices: what states of the shared projects can bring when budgets, staff and order have a price instead of a limit.
+
+A Lagrangian relaxation. Every row that ties projects to each other (a limit in a year, a wait, an exclusion, a target) has a
+price; what is left is one problem for each project, tied only by the states. A start then has a cost. It is turned into a *rent*
+for each year of service, so that all rents from a year on are never more than the cheapest start for service from that year on.
+With rents the value of a year depends on the state of that year alone: in each block the option that is worth most above its
+rents, less the rents of the shared projects. The best chain of states over the years is found by dynamic programming; its value is
+a bound on every plan of these states, whatever the prices.
+
+Rents that are taken where a project brings less than they are make a bound too high, since the relaxed problem then leaves the
+project out in such a year and pays nothing. The rent of a year therefore has a *cap*, and what it leaves is due in earlier years.
+Prices and caps are moved along subgradients (Polyak's steps) until the bound no longer falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit
+
+from gridplan.roadmap._model import Model
+from gridplan.roadmap._objective import Weights
+from gridplan.roadmap._program import Program
+from gridplan.roadmap._states import States
+
+NEG = -1e12  # value of a state that is not alive
+INERTIA = 0.6  # part of the last direction that is kept
+REACH = 0.02  # share by which a bound is expected to fall at most when a step is measured
+BELOW = 0.003  # share below what a node must promise that a step aims at: steps that aim at a value never quite get there
+ALONE = 0.7  # share of the most that a project can add to its block, as the least cap of its rents
+FAR = 1e9  # cost of service from a year in which it is impossible
+
+
+class Terms(NamedTuple):
+    """A model, its states and an objective in flat arrays.
+
+    Attributes
+    ----------
+    low, high, steps, mandatory
+        Of projects.
+    gain
+        Objective of starts, project x start.
+    at, row, factor
+        Rows that a start enters, and how much: entries `at[p * years + s]` to the next.
+    side
+        Right sides of all rows: those of starts, then targets.
+    scale
+        Price of a row that matters, to bring steps to one measure; at last that of caps.
+    shared, takes
+        Shared projects; which states take them, shared project x state.
+    share
+        Part of the rent of a project that one block bears.
+    pattern, places
+        States as the kinds that blocks of a sort ask for, sort x state; number of these kinds.
+    sort, options
+        Of each block its sort, and where its options begin.
+    kinds, ready, value, local_at, local
+        Of each option: its kinds as a pattern, its first year, its value by year, the projects that it needs beside shared ones.
+    target_year, target
+        Year of each target; what each option adds to its row.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    steps: np.ndarray
+    mandatory: np.ndarray
+    gain: np.ndarray
+    at: np.ndarray
+    row: np.ndarray
+    factor: np.ndarray
+    side: np.ndarray
+    scale: np.ndarray
+    shared: np.ndarray
+    takes: np.ndarray
+    share: np.ndarray
+    pattern: np.ndarray
+    places: np.ndarray
+    sort: np.ndarray
+    options: np.ndarray
+    kinds: np.ndarray
+    ready: np.ndarray
+    value: np.ndarray
+    local_at: np.ndarray
+    local: np.ndarray
+    target_year: np.ndarray
+    target: np.ndarray
+
+
+class Dual(NamedTuple):
+    """Prices of rows, and caps of rents, project x year."""
+
+    prices: np.ndarray
+    caps: np.ndarray
+
+
+def terms(states: States, weight: Weights) -> Terms:
+    """Flatten the states of a model and an objective."""
+    model = states.model
+    rows = [*_limits(model), *_waits(model), *_sets(model)]
+    ranges = sum(float((table.max(axis=0) - table.min(axis=0)).sum()) for table in weight.options)
+    size = ranges + float(np.abs(weight.starts).max(axis=1).sum()) + 1e-9
+    single = size / len(model.names)
+    column = [p * model.horizon + s for row in rows for p, s, _ in row.entries]
+    number = [n for n, row in enumerate(rows) for _ in row.entries]
+    factor = [factor for row in rows for _, _, factor in row.entries]
+    matrix = sp.csr_matrix((factor, (column, number)), shape=(len(model.names) * model.horizon, len(rows)))
+    year, target, most = _targets(model)
+    return Terms(
+        model.low.astype(np.int64),
+        model.high.astype(np.int64),
+        model.steps.astype(np.int64),
+        model.mandatory.astype(np.bool_),
+        np.ascontiguousarray(weight.starts, dtype=float),
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int64),
+        matrix.data.astype(float),
+        np.r_[[row.side for row in rows], most],
+        np.r_[[size / row.size if row.size else single for row in rows], size / np.maximum(np.abs(target).sum(axis=1), 1e-9), single],
+        states.shared.astype(np.int64),
+        np.ascontiguousarray(states.takes.T, dtype=float),
+        states.share.astype(float),
+        *_sorts(states),
+        *_options(states, weight),
+        year,
+        target,
+    )
+
+
+class _Row(NamedTuple):
+    """A row of starts: its name in the program, (project, start, factor), right side, what there is in all years if it is a limit."""
+
+    name: tuple
+    entries: list[tuple[int, int, float]]
+    side: float
+    size: float = 0.0
+
+
+def _limits(model: Model) -> Iterator[_Row]:
+    for limit in model.limits:
+        use = np.cumsum(limit.use, axis=2) if limit.carry else limit.use
+        amount = np.cumsum(limit.amount) if limit.carry else limit.amount
+        for t in range(model.horizon):
+            users = [(int(p), int(s)) for p, s in np.argwhere(use[:, :, t]) if model.low[p] <= s <= model.high[p]]
+            entries = [(p, s, float(use[p, s, t])) for p, s in users]
+            yield _Row(("limit", limit.kind, limit.name, t), entries, float(amount[t]), float(limit.amount.sum()))
+
+
+def _waits(model: Model) -> Iterator[_Row]:
+    for one, other, offset in model.waits:
+        for s in model.starts(one):
+            after = [(one, z, 1.0) for z in model.starts(one) if z <= s]
+            yield _Row(("wait", one, other, s), after + [(other, z, -1.0) for z in model.starts(other) if z <= s - offset], 0.0)
+
+
+def _sets(model: Model) -> Iterator[_Row]:
+    for name, members in model.sets:
+        yield _Row(("set", name), [(p, s, 1.0) for p in members for s in model.starts(p)], 1.0)
+
+
+def _targets(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return year, factor of each option and right side of each target, all as "at most"."""
+    count = sum(len(block.options) for block in model.blocks)
+    year, rows, side = [], [np.zeros((0, count))], []
+    for row in model.targets.itertuples():
+        t, sign = int(row.year - model.years[0]), 1.0 if row.sense == "at most" else -1.0
+        year.append(t)
+        rows.append(sign * np.concatenate([block.kpis[row.kpi][:, t] for block in model.blocks])[None, :])
+        side.append(sign * float(row.value))
+    return np.array(year, dtype=np.int64), np.concatenate(rows), np.array(side, dtype=float)
+
+
+def _sorts(states: States) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return states as patterns of the kinds of each sort, numbers of these kinds, and the sort of each block."""
+    every = [int(np.bitwise_or.reduce(kinds)) for kinds in states.open_kinds]
+    sorts = sorted(set(every))
+    pattern = np.array([_pattern(np.arange(states.count), bits) for bits in sorts], dtype=np.int64)
+    return pattern, np.array([bits.bit_count() for bits in sorts]), np.array([sorts.index(bits) for bits in every])
+
+
+def _pattern(states: np.ndarray, kinds: int) -> np.ndarray:
+    """Return states by some kinds alone, these numbered from 0."""
+    bits = [k for k in range(kinds.bit_length()) if kinds >> k & 1]
+    return sum(((states >> k & 1) << place for place, k in enumerate(bits)), np.zeros_like(states))
+
+
+def _options(states: States, weight: Weights) -> tuple:
+    blocks = states.model.blocks
+    every = [int(np.bitwise_or.reduce(kinds)) for kinds in states.open_kinds]
+    kinds = [_pattern(np.asarray(own, dtype=np.int64), bits) for own, bits in zip(states.open_kinds, every, strict=True)]
+    local = [projects for block in states.local for projects in block]
+    return (
+        np.cumsum([0, *(len(block.options) for block in blocks)]),
+        np.concatenate(kinds),
+        np.concatenate([block.ready for block in blocks]).astype(np.int64),
+        np.concatenate(weight.options).astype(float),
+        np.cumsum([0, *map(len, local)]),
+        np.concatenate([np.zeros(0, np.int64), *local]).astype(np.int64),
+    )
+
+
+def first_dual(states: States, weight: Weights, program: Program, prices: np.ndarray) -> Dual:
+    """Return prices and caps from those of the rows of the linear program; prices of nothing if that has none."""
+    model, rows = states.model, program.names | program.links
+    prices = prices if len(prices) else np.zeros(len(program.row_low))
+    names = [row.name for part in (_limits, _waits, _sets) for row in part(model)]
+    names += [("target", row.kpi, int(row.year), row.sense) for row in model.targets.itertuples()]
+    own = np.array([prices[rows[name]] if name in rows else 0.0 for name in names])
+    caps = ALONE * _alone(states, weight)
+    asked = np.zeros_like(caps)
+    for name, row in program.links.items():
+        if name[0] == "ask" and isinstance(name[2], int):
+            asked[name[2], name[3]] += max(prices[row], 0.0)
+    caps = np.maximum(caps, asked)
+    caps[states.shared] = np.inf
+    return Dual(np.abs(own), caps)
+
+
+def _alone(states: States, weight: Weights) -> np.ndarray:
+    """Return the most that each project can add to its block, project x year."""
+    found = np.zeros((len(states.model.names), states.model.horizon))
+    for kinds, local, table in zip(states.open_kinds, states.local, weight.options, strict=True):
+        needs = [frozenset(projects.tolist()) for projects in local]
+        for o, need in enumerate(needs):
+            for p in need:
+                without = [i for i, other in enumerate(needs) if other <= need - {p} and kinds[i] | kinds[o] == kinds[o]]
+                if without:
+                    found[p] = np.maximum(found[p], (table[o] - table[without].max(axis=0)) / states.share[p])
+    return found
+
+
+@njit(cache=True, nogil=True)
+def service(prices: np.ndarray, given: Terms) -> tuple:
+    """Least cost of service from each year on and the start that it is for, project x year; after the last year: never."""
+    count, years = given.gain.shape
+    cost = np.full((count, years + 1), FAR)
+    first = np.full((count, years + 1), -1)
+    for p in range(count):
+        for s in range(given.low[p], given.high[p] + 1):
+            own = -given.gain[p, s]
+            for i in range(given.at[p * years + s], given.at[p * years + s + 1]):
+                own += prices[given.row[i]] * given.factor[i]
+            t = s + given.steps[p]
+            if own < cost[p, t]:
+                cost[p, t], first[p, t] = own, s
+        for t in range(1, years + 1):
+            if cost[p, t - 1] <= cost[p, t]:
+                cost[p, t], first[p, t] = cost[p, t - 1], first[p, t - 1]
+        if not given.mandatory[p] and cost[p, years] > 0.0:
+            cost[p, years], first[p, years] = 0.0, -1
+    return cost, first
+
+
+@njit(cache=True, nogil=True)
+def rents(cost: np.ndarray, caps: np.ndarray) -> tuple:
+    """Rent of each year, and the year for whose cost all rents from a year on are enough, project x year."""
+    count, years = caps.shape
+    rent = np.empty((count, years))
+    paid = np.empty((count, years + 1), np.int64)
+    for p in range(count):
+        sum_, paid[p, years] = cost[p, years], years
+        for t in range(years - 1, -1, -1):
+            if sum_ + caps[p, t] < cost[p, t]:
+                rent[p, t], paid[p, t] = caps[p, t], paid[p, t + 1]
+                sum_ += caps[p, t]
+            else:
+                rent[p, t], paid[p, t] = cost[p, t] - sum_, t
+                sum_ = cost[p, t]
+    return rent, paid
+
+
+@njit(cache=True, nogil=True)
+def best_options(b: int, t: int, rent: np.ndarray, price: np.ndarray, given: Terms, worth: np.ndarray, picked: np.ndarray) -> int:
+    """Fill in what a block is worth in a year above its rents, and its option, for each pattern of kinds; return how many."""
+    places = given.places[given.sort[b]]
+    count = 1 << places
+    worth[:count] = NEG
+    picked[:count] = -1
+    for o in range(given.options[b], given.options[b + 1]):
+        if given.ready[o] <= t:
+            own = given.value[o, t] - price[o]
+            for k in range(given.local_at[o], given.local_at[o + 1]):
+                own -= given.share[given.local[k]] * rent[given.local[k], t]
+            if own > worth[given.kinds[o]]:
+                worth[given.kinds[o]], picked[given.kinds[o]] = own, o
+    for place in range(places):
+        for i in range(count):
+            less = i ^ (1 << place)
+            if less < i and worth[less] > worth[i]:
+                worth[i], picked[i] = worth[less], picked[less]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def year_values(rent: np.ndarray, prices: np.ndarray, given: Terms, value: np.ndarray, picked: np.ndarray) -> None:
+    """Fill in the value of each state in each year, year x state, and the option of each block, year x block x pattern."""
+    years, first = len(value), len(prices) - len(given.target_year)
+    sums = np.empty((len(given.places), picked.shape[2]))
+    worth, price = np.empty(picked.shape[2]), np.empty(len(given.kinds))
+    for t in range(years):
+        price[:] = 0.0
+        for k in range(len(given.target_year)):
+            if given.target_year[k] == t:
+                price += prices[first + k] * given.target[k]
+        sums[:] = 0.0
+        for b in range(len(given.sort)):
+            count = best_options(b, t, rent, price, given, worth, picked[t, b])
+            sums[given.sort[b], :count] += worth[:count]
+        value[t] = 0.0
+        for g in range(len(given.places)):
+            for s in range(value.shape[1]):
+                value[t, s] += sums[g, given.pattern[g, s]]
+        for j in range(len(given.shared)):
+            own = rent[given.shared[j], t]
+            for s in range(value.shape[1]):
+                value[t, s] -= own * given.takes[j, s]
+
+
+@njit(cache=True, nogil=True)
+def spread(row: np.ndarray, up: bool) -> None:
+    """Give each state the largest value among the states that are part of it, or of which it is part."""
+    size = 1
+    while size < len(row):
+        for begin in range(0, len(row), 2 * size):
+            for i in range(begin, begin + size):
+                if up:
+                    row[i + size] = max(row[i + size], row[i])
+                else:
+                    row[i] = max(row[i], row[i + size])
+        size *= 2
+
+
+@njit(cache=True, nogil=True)
+def chains(value: np.ndarray) -> tuple:
+    """Best chain up to each state, and from each state on, year x state; both hold the value of the state itself."""
+    ahead, back = value.copy(), value.copy()
+    row = np.empty(value.shape[1])
+    for t in range(1, len(value)):
+        row[:] = ahead[t - 1]
+        spread(row, True)
+        ahead[t] += row
+    for t in range(len(value) - 2, -1, -1):
+        row[:] = back[t + 1]
+        spread(row, False)
+        back[t] += row
+    return ahead, back
+
+
+@njit(cache=True, nogil=True)
+def best_chain(back: np.ndarray) -> np.ndarray:
+    """State of each year in the best chain; every state is part of the next."""
+    found = np.zeros(len(back), np.int64)
+    for t in range(len(back)):
+        best, before = -np.inf, found[t - 1] if t else 0
+        for s in range(back.shape[1]):
+            if (s & before) == before and back[t, s] > best:
+                best, found[t] = back[t, s], s
+    return found
+
+
+@njit(cache=True, nogil=True)
+def asked(chain: np.ndarray, picked: np.ndarray, given: Terms, slope: np.ndarray) -> np.ndarray:
+    """How far a chain takes each project in each year; its options leave the rows of targets in `slope`."""
+    years, first = len(chain), len(given.side) - len(given.target_year)
+    found = np.zeros(given.gain.shape)
+    for t in range(years):
+        for j in range(len(given.shared)):
+            found[given.shared[j], t] = given.takes[j, chain[t]]
+        for b in range(len(given.sort)):
+            o = picked[t, b, given.pattern[given.sort[b], chain[t]]]
+            if o >= 0:
+                for k in range(given.local_at[o], given.local_at[o + 1]):
+                    found[given.local[k], t] += given.share[given.local[k]]
+                for k in range(len(given.target_year)):
+                    if given.target_year[k] == t:
+                        slope[first + k] -= given.target[k, o]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def start(p: int, s: int, part: float, given: Terms, slope: np.ndarray) -> None:
+    """Take a part of a start from the rows that it enters."""
+    if s >= 0:
+        at = p * given.gain.shape[1] + s
+        for i in range(given.at[at], given.at[at + 1]):
+            slope[given.row[i]] -= part * given.factor[i]
+
+
+@njit(cache=True, nogil=True)
+def slopes(taken: np.ndarray, first: np.ndarray, paid: np.ndarray, given: Terms, slope: np.ndarray) -> np.ndarray:
+    """Take what is started from the rows in `slope`; return how the bound moves with each cap."""
+    count, years = taken.shape
+    found = np.zeros((count, years))
+    for p in range(count):
+        start(p, first[p, years], 1.0, given, slope)
+        due = 0.0
+        for t in range(years):
+            if paid[p, t] == t:
+                due = taken[p, t]
+            else:
+                found[p, t] = due - taken[p, t]
+            one, other = first[p, paid[p, t]], first[p, paid[p, t + 1]]
+            if taken[p, t] > 0.0 and one != other:
+                start(p, one, taken[p, t], given, slope)
+                start(p, other, -taken[p, t], given, slope)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def bound(prices: np.ndarray, caps: np.ndarray, alive: np.ndarray, given: Terms, picked: np.ndarray) -> tuple:
+    """Bound on all plans of live states, bound on those through each state, and how the first moves with prices and caps."""
+    cost, first = service(prices, given)
+    rent, paid = rents(cost, caps)
+    value = np.empty(alive.shape)
+    year_values(rent, prices, given, value, picked)
+    for t in range(alive.shape[0]):
+        for s in range(alive.shape[1]):
+            if not alive[t, s]:
+                value[t, s] = NEG
+    ahead, back = chains(value)
+    constant = (prices * given.side).sum() - cost[:, -1].sum()
+    through = ahead + back - value + constant
+    slope = given.side.copy()
+    taken = asked(best_chain(back), picked, given, slope)
+    along = slopes(taken, first, paid, given, slope)
+    return back[0].max() + constant, through, slope, along
+
+
+@njit(cache=True, nogil=True)
+def descend(begin: Dual, alive: np.ndarray, given: Terms, least: float, effort: tuple) -> tuple:
+    """Move prices and caps until the bound is at `least` or the effort is over.
+
+    The effort is how many bounds are tried, after how many without a better one the step is shortened, and the first step as a
+    share of Polyak's. Returns the lowest bound, its prices and caps, and the lowest bound through each state.
+    """
+    tries, patience, step = effort
+    picked = np.empty((alive.shape[0], len(given.sort), 1 << given.places.max()), np.int64)
+    prices, caps = begin.prices.copy(), begin.caps.copy()
+    best, held, capped = np.inf, prices.copy(), caps.copy()
+    lowest = np.full(alive.shape, np.inf)
+    scale, cap_scale = given.scale[:-1], given.scale[-1]
+    way, cap_way, idle = np.zeros(len(prices)), np.zeros(caps.shape), 0
+    for _ in range(tries):
+        found, through, slope, along = bound(prices, caps, alive, given, picked)
+        lowest = np.minimum(lowest, through)
+        if found < best - 1e-9 * abs(found):
+            idle = 0 if found < best - 1e-4 * (best - least) else idle
+            best, held, capped = found, prices.copy(), caps.copy()
+        else:
+            idle += 1
+            if idle >= patience:
+                step, idle = step * 0.7, 0
+                prices, caps = held.copy(), capped.copy()
+                way[:], cap_way[:] = 0.0, 0.0
+        if best <= least:
+            break
+        for i in range(len(prices)):
+            if prices[i] <= 0.0 and slope[i] > 0.0:
+                slope[i] = 0.0
+        way = slope * scale + INERTIA * way
+        cap_way = along * cap_scale + INERTIA * cap_way
+        length = (way * way).sum() + (cap_way * cap_way).sum()
+        if length < 1e-18 * best * best:
+            break
+        far = step * (found - max(least - BELOW * abs(least), best - REACH * abs(best))) / length
+        prices = np.maximum(prices - far * scale * way, 0.0)
+        caps = np.maximum(caps - far * cap_scale * cap_way, 0.0)
+    return best, Dual(held, capped), lowest
+
+
+@njit(cache=True, nogil=True)
+def linked(alive: np.ndarray) -> bool:
+    """Drop states that no chain of live states passes through; return whether there is a chain."""
+    years, row = alive.shape[0], np.empty(alive.shape[1])
+    for t in range(1, years):
+        row[:] = alive[t - 1]
+        spread(row, True)
+        alive[t] &= row > 0.5
+    for t in range(years - 2, -1, -1):
+        row[:] = alive[t + 1]
+        spread(row, False)
+        alive[t] &= row > 0.5
+    return alive[0].any()
+
+
+@njit(cache=True, nogil=True)
+def best_split(alive: np.ndarray, through: np.ndarray, kinds: int, top: float) -> tuple:
+    """Year and kind by which live states are best split into open and not yet, and the bounds of both; year -1: one chain.
+
+    It is the split for which the bounds of both parts fall most.
+    """
+    size = max(abs(top), 1e-9)
+    found, most = (-1, -1, NEG, NEG), -1.0
+    for t in range(alive.shape[0]):
+        for k in range(kinds):
+            one, other = NEG, NEG
+            for s in range(alive.shape[1]):
+                if alive[t, s]:
+                    if s >> k & 1:
+                        one = max(one, through[t, s])
+                    else:
+                        other = max(other, through[t, s])
+            if one > NEG and other > NEG:
+                score = (min(max(top - one, 0.0) / size, 0.1) + 1e-4) * (min(max(top - other, 0.0) / size, 0.1) + 1e-4)
+                if score > most:
+                    found, most = (t, k, one, other), score
+    return found
