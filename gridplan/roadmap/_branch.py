@@ -33,16 +33,26 @@ from gridplan.roadmap._states import States
 SEATS = 2  # linear programs that are looked at side by side
 BATCH = 8  # nodes that are split side by side
 FIRST = (300, 12, 0.3)  # bounds of the first node, see `descend`
-LATER = (20, 6, 1.0)  # bounds of a part of a node
+LATER = (20, 6, 0.7)  # bounds of a part of a node
 CHAIN = (200, 6, 0.5)  # bounds of a single chain of states
+FIRST_PLANS = 16  # near the program as a whole
 DIVE = 25  # batches from one dive to the next
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A node that is still split by states: its bound, live states in bits, prices, and the split that it will have.
+    """A part of the search that is split by states.
 
-    `split` is the year and the kind, `sides` the bounds of both parts.
+    Attributes
+    ----------
+    bound
+        No plan of it is worth more.
+    bits
+        Its live states, year x state in bits.
+    prices
+        Prices that gave the bound.
+    split, sides
+        Year and kind by which it will be split; the bounds of both parts.
     """
 
     bound: float
@@ -81,6 +91,14 @@ class Tree:
         dive = self.dive.bound if self.dive is not None else -np.inf
         return max(self.rest, dive, *(-heap[0][0] for heap in (self.branches, self.leaves) if heap), -np.inf)
 
+    def plant(self, dual: Dual) -> None:
+        """Begin with the node of all states."""
+        least = self.goal.least
+        top, dual, through = descend(dual, self.states.affordable, self.given, least, FIRST)
+        alive, self.caps = self.states.affordable & (through >= least), dual.caps
+        if top > least and linked(alive):
+            self.push(_node(self.states, alive, top, dual.prices, through))
+
     def push(self, found: Branch | Node) -> None:
         """Keep a node for later."""
         self.count += 1
@@ -102,7 +120,7 @@ class Tree:
         if landed or (self.leaves and self.dive is None and -self.leaves[0][0] >= top):
             nodes, self.dive = [self.dive] if landed else self.pop(self.leaves, SEATS), None
             jobs = [pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
-            self._take([job.result() for job in jobs])
+            self._take([job.result() for job in jobs], landed=landed)
             return True
         return self._split(pool)
 
@@ -114,7 +132,7 @@ class Tree:
         if not nodes:
             return bool(self.leaves)
         self.batches += 1
-        parts = list(pool.map(lambda node: split(self.states, node, self.given, self.caps, least), nodes))
+        parts = list(pool.map(lambda node: split(self.states, node, (self.given, self.caps), least), nodes))
         if diving and parts[0]:
             parts[0].sort(key=lambda part: -part.bound)
             self.dive = parts[0].pop(0)
@@ -122,8 +140,10 @@ class Tree:
             self.push(part)
         return True
 
-    def _take(self, outcomes: list[Outcome]) -> None:
-        """Keep what came of nodes."""
+    def _take(self, outcomes: list[Outcome], *, landed: bool) -> None:
+        """Keep what came of nodes; a dive goes on while the starts of shared projects are split."""
+        if landed and len(outcomes[0].parts) > 1:
+            self.dive = outcomes[0].parts.pop()
         for outcome in outcomes:
             self.rest = max(self.rest, outcome.rest)
             for plan in outcome.plans:
@@ -149,24 +169,24 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     end, given = time.monotonic() + seconds, terms(states, weight)
     program = write(states.model, whole_options=len(states.model.targets) > 0)
     lp, near = load(program, weight), Near(pack(states.model, weight), states.shared, value)
-    begin = first_dual(states, weight, program, relaxed(lp, seconds=seconds)[1])
-    tree = Tree(states, given, begin.caps, near, [Seat(states, program, lp, near) for _ in range(SEATS)], end)
-    least = tree.goal.least
-    top, dual, through = descend(begin, states.affordable, given, least, FIRST)
-    tree.caps = dual.caps
-    alive = states.affordable & (through >= least)
-    if top > least and linked(alive):
-        tree.push(_node(states, alive, top, dual.prices, through))
+    x, prices, _ = relaxed(lp, seconds=seconds)
+    dual, seats = first_dual(states, weight, program, prices), [Seat(states, program, lp, near) for _ in range(SEATS)]
+    tree = Tree(states, given, dual.caps, near, seats, end)
     with ThreadPoolExecutor(SEATS) as pool:
+        if len(x):
+            limits = seats[0].prices(prices)
+            for starts in pool.map(lambda seed: near.by_order(program, x, limits, seed), range(FIRST_PLANS)):
+                near.take(starts)
+        tree.plant(dual)
         while time.monotonic() < end and tree.step(pool):
             pass
     return near.plan, max(tree.waiting, tree.goal.least)
 
 
-def split(states: States, node: Branch, given: Terms, caps: np.ndarray, least: float) -> list[Branch | Node]:
-    """Return the parts of a node that promise more than `least`."""
-    year, kind = node.split
-    alive, found = np.unpackbits(node.bits, axis=1, count=states.count).astype(bool), []
+def split(states: States, node: Branch, model: tuple[Terms, np.ndarray], least: float) -> list[Branch | Node]:
+    """Return the parts of a node that promise more than `least`; the model is its terms and the caps of rents."""
+    (year, kind), (given, caps), found = node.split, model, []
+    alive = np.unpackbits(node.bits, axis=1, count=states.count).astype(bool)
     for side, top in zip((states.has(1 << kind), ~states.has(1 << kind)), node.sides, strict=True):
         live = alive.copy()
         live[year] &= side
@@ -184,7 +204,7 @@ def split(states: States, node: Branch, given: Terms, caps: np.ndarray, least: f
 
 
 def _node(states: States, live: np.ndarray, bound: float, prices: np.ndarray, through: np.ndarray) -> Branch | Node:
-    """Return a node by the way in which it is looked at: as a chain of states if it is one."""
+    """Return a node by the way in which it is looked at: by the linear program if it is a single chain of states."""
     year, kind, *sides = best_split(live, through, len(states.kinds), bound)
     if year < 0:
         return Node(bound, live)

@@ -1,4 +1,8 @@
-"""Plans near the solution of a linear program: each project at the start that it has most of, then improved by small changes."""
+"""Plans near the solution of a linear program.
+
+Near that of the whole problem, in which shared projects are built in parts, its order of units is packed and improved. Near that
+of a chain of states each project is put at the start that it has most of. Both are then improved by small changes of starts.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,12 @@ from gridplan.roadmap._order import Packed
 from gridplan.roadmap._program import Program
 
 TRIES = 300_000  # changes of starts after a linear program
+ORDERS = 5000  # orders tried for each of the first plans
+ORDER_HEAT = 0.003  # of that search: it stays near
+YEARS = 0.3  # years of service from which on a unit is in its first order
 SEEDS = 4  # searches after each
 HEAT = (1e-4, 5e-6)  # of the search, first and last, as shares of the value
+FAR = 0.02  # share by which the plan of the first search may be below the best: others would not be better either
 LEVEL = 0.5  # part of a project from which on it is in the rounded plan
 LEAST_PRICE = 0.1  # of breaking a limit, as a share of the highest price
 SAME = 1e-9  # a plan is better only by more than this share: less is rounding
@@ -38,19 +46,40 @@ class Near:
         choice = (np.setdiff1d(own, shared), shared, model.mandatory)
         self._limits = (choice, self.packed.later, self.packed.blocks_of)
 
+    def by_order(self, program: Program, x: np.ndarray, prices: np.ndarray, seed: int) -> np.ndarray:
+        """Return a plan from the order in which the solution `x` of a linear program runs options, improved twice."""
+        model, level = self.packed.model, np.zeros(len(self.packed.groups))
+        for (b, o, _), column in program.option.items():
+            if x[column] > 1e-6:
+                level[list(model.blocks[b].units[o])] += x[column]
+        for p in np.flatnonzero((self.packed.goal[0] > 0).any(axis=1)):
+            level[len(model.units) + p] = sum(x[program.state[p, s + int(model.steps[p])]] for s in model.starts(p))
+        every = np.argsort(-level, kind="stable")
+        every = every[level[every] > 0.0]
+        many = int((level[every] > YEARS).sum())
+        starts, value = self.packed.improve(every[:many], every[many:], ORDERS, heat=ORDER_HEAT, seed=seed)
+        better, top = self._anneal(starts, prices, seed)
+        return better if top > value else starts
+
     def plans(self, program: Program, x: np.ndarray, prices: np.ndarray) -> list[np.ndarray]:
         """Return plans near the solution `x` of a linear program; changes nothing here.
 
         `prices` are what a limit is worth, limit x year.
         """
-        begin, size = self._rounded(program, x), max(abs(self.value), 1.0)
+        begin, found = self._rounded(program, x), []
+        for seed in range(SEEDS):
+            starts, value = self._anneal(begin, prices, seed)
+            if value < self.value - FAR * abs(self.value):
+                break  # the shared projects as they are rounded do not fit together
+            found.append(starts)
+        return found
+
+    def _anneal(self, begin: np.ndarray, prices: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+        """Return the best plan from a beginning on and its value, minus infinity if none keeps every limit."""
+        packed, size = self.packed, max(abs(self.value), 1.0)
         price = np.maximum(prices, LEAST_PRICE * max(prices.max(initial=0.0), 1e-6))
-        effort = (TRIES, HEAT[0] * size, HEAT[1] * size)
-        limits, packed = (self.packed.amount, price, *self._limits), self.packed
-        found = [
-            _moves.anneal(begin, effort, np.random.default_rng(seed), limits, packed.space, packed.goal) for seed in range(SEEDS)
-        ]
-        return [starts for starts, value in found if np.isfinite(value)]
+        effort, limits = (TRIES, HEAT[0] * size, HEAT[1] * size), (packed.amount, price, *self._limits)
+        return _moves.anneal(begin, effort, np.random.default_rng(seed), limits, packed.space, packed.goal)
 
     def take(self, starts: np.ndarray, options: list[np.ndarray] | None = None) -> None:
         """Keep a plan if it is the best so far."""

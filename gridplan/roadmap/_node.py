@@ -29,7 +29,7 @@ PART = 0.02  # a start less than this is none
 
 @dataclass(frozen=True)
 class Node:
-    """A part of the search whose plans go through live states.
+    """A part of the search that a linear program looks at: the plans of some live states, mostly of a single chain.
 
     Attributes
     ----------
@@ -100,7 +100,8 @@ class Seat:
     def __init__(self, states: States, program: Program, lp: highspy.HighsLp, near: Near) -> None:
         self._states, self._program, self._lp, self._near = states, program, lp, near
         self._limits: list[Knapsack] = knapsacks(program)
-        self._rows = [[program.names.get(("limit", one.kind, one.name, t), -1) for t in range(states.model.horizon)] for one in states.model.limits]
+        years, limits = range(states.model.horizon), states.model.limits
+        self._rows = np.array([[program.names.get(("limit", one.kind, one.name, t), -1) for t in years] for one in limits])
         self._solver = quiet(Effort())
         self._solver.passModel(lp)
         self._solver.setOptionValue("solve_relaxation", True)
@@ -118,19 +119,17 @@ class Seat:
             return Outcome()
         if not len(found.x):
             return Outcome(rest=node.bound)  # no time left, or the solver gave up
-        outcome = Outcome()
-        same = replace(node, bound=min(node.bound, found.value), cuts=new)
-        if same.bound > goal.value:
-            outcome.plans += [(starts, None) for starts in self._near.plans(self._program, found.x, self._prices(found))]
+        outcome, same = Outcome(), replace(node, bound=min(node.bound, found.value), cuts=new)
+        parts = split_starts(self._states, self._starts, same, found.x)
+        if same.bound > goal.value and (not parts or node.starts is None):
+            outcome.plans += [(starts, None) for starts in self._near.plans(self._program, found.x, self.prices(found.prices))]
         if same.bound > goal.least:
-            parts = split_starts(self._states, self._starts, same, found.x) or self._settled(same, part, goal, outcome)
-            outcome.parts = [part for part in parts if part.bound > goal.least]
+            outcome.parts = parts or self._settled(same, part, goal, outcome)
         return outcome
 
-    def _prices(self, found: Linear) -> np.ndarray:
-        """Return the price of each limit in each year."""
-        rows = np.array(self._rows, dtype=int).reshape(-1, self._states.model.horizon)
-        return np.where(rows >= 0, np.maximum(found.prices[rows], 0.0), 0.0)
+    def prices(self, rows: np.ndarray) -> np.ndarray:
+        """Return the price of each limit in each year from those of the rows of the program."""
+        return np.where(self._rows >= 0, np.maximum(rows[self._rows], 0.0), 0.0)
 
     def _part(self, node: Node) -> Part | None:
         """Return the part of the program that a node is; None if a shared project cannot be there in time."""

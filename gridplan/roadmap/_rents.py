@@ -27,7 +27,7 @@ from gridplan.roadmap._program import Program
 from gridplan.roadmap._states import States
 
 NEG = -1e12  # value of a state that is not alive
-INERTIA = 0.6  # part of the last direction that is kept
+INERTIA = 0.8  # part of the last direction that is kept
 REACH = 0.02  # share by which a bound is expected to fall at most when a step is measured
 BELOW = 0.003  # share below what a node must promise that a step aims at: steps that aim at a value never quite get there
 ALONE = 0.7  # share of the most that a project can add to its block, as the least cap of its rents
@@ -102,7 +102,7 @@ def terms(states: States, weight: Weights) -> Terms:
     rows = [*_limits(model), *_waits(model), *_sets(model)]
     ranges = sum(float((table.max(axis=0) - table.min(axis=0)).sum()) for table in weight.options)
     size = ranges + float(np.abs(weight.starts).max(axis=1).sum()) + 1e-9
-    single = size / len(model.names)
+    scale = [size / (row.size or max(len(model.waits) + len(model.sets), 1)) for row in rows]
     column = [p * model.horizon + s for row in rows for p, s, _ in row.entries]
     number = [n for n, row in enumerate(rows) for _ in row.entries]
     factor = [factor for row in rows for _, _, factor in row.entries]
@@ -118,7 +118,7 @@ def terms(states: States, weight: Weights) -> Terms:
         matrix.indices.astype(np.int64),
         matrix.data.astype(float),
         np.r_[[row.side for row in rows], most],
-        np.r_[[size / row.size if row.size else single for row in rows], size / np.maximum(np.abs(target).sum(axis=1), 1e-9), single],
+        np.r_[scale, size / np.maximum(np.abs(target).sum(axis=1), 1e-9), size / len(model.blocks)],
         states.shared.astype(np.int64),
         np.ascontiguousarray(states.takes.T, dtype=float),
         states.share.astype(float),
