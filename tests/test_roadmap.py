@@ -21,6 +21,8 @@ from gridplan.roadmap import _plan, _solve
 from gridplan.roadmap._branch import search
 from gridplan.roadmap._model import build
 from gridplan.roadmap._objective import weights
+from gridplan.roadmap._program import write
+from gridplan.roadmap._rents import Dual, descend, first_dual, terms
 from gridplan.roadmap._states import states
 from gridplan.study import read_study
 
@@ -257,6 +259,26 @@ def test_the_search_over_states_agrees_with_enumeration(problem):
     nothing, bound = search(shared, weight, best, seconds=60.0)
     assert nothing is None
     assert bound == pytest.approx(best, abs=1e-4)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(problems(), st.integers(0, 1000))
+def test_no_prices_bring_the_bound_below_the_best_plan(problem, seed):
+    tables, picked = problem
+    every = Enumerated(tables, picked)
+    best = max((every.value(plan) for plan in every.plans()), default=None)
+    model = build(roadmap.portfolio(tables), picked)
+    weight, shared = weights(model, "npv"), states(model)
+    if best is None or shared is None:
+        return
+    program, random = write(model, whole_options=False), np.random.default_rng(seed)
+    flat, dual = terms(shared, weight), first_dual(shared, weight, program, np.zeros(len(program.row_low)))
+    prices = random.exponential(random.choice([0.1, 1.0, 10.0]), len(flat.side)) * flat.scale[:-1]
+    caps = dual.caps * random.uniform(0.0, 2.0, dual.caps.shape)
+    for tries in (1, 30):
+        bound, _, through = descend(Dual(prices, caps), shared.affordable, flat, best - 1.0, (tries, 3, 1.0))
+        assert bound >= best - 1e-6
+        assert through.max() >= best - 1e-6
 
 
 def generated(**size):

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from gridplan import roadmap
-from gridplan.roadmap import _branch
+from gridplan.roadmap import _branch, _greedy, _plan
 from gridplan.roadmap._cuts import Knapsack, cuts, knapsacks
 from gridplan.roadmap._model import build
+from gridplan.roadmap._near import Near
 from gridplan.roadmap._objective import weights
-from gridplan.roadmap._program import write
+from gridplan.roadmap._order import pack
+from gridplan.roadmap._program import load, write
+from gridplan.roadmap._rents import descend, first_dual, terms
+from gridplan.roadmap._solver import relaxed
 from gridplan.roadmap._states import states
 
 MARKS = {"source": "test", "evidence": "M"}
@@ -125,6 +129,37 @@ def test_one_core_or_two_take_the_same_steps_to_a_plan_within_the_gap(monkeypatc
     again, same = _branch.search(states(model), weight, 0.0, seconds=60.0)
     assert bound == same
     np.testing.assert_array_equal(plan[0], again[0])
+
+
+@pytest.mark.parametrize("carry_over", [False, True])
+def test_at_the_prices_of_the_linear_program_the_bound_is_near_its_value_and_falls_from_there(carry_over):
+    model = shared(carry_over=carry_over)
+    weight, found = weights(model, "npv"), states(model)
+    program = write(model, whole_options=False)
+    _, prices, value = relaxed(load(program, weight))
+    dual = first_dual(found, weight, program, prices)
+    first, _, _ = descend(dual, np.ones_like(found.affordable), terms(found, weight), 0.0, (1, 1, 1.0))
+    later, _, _ = descend(dual, found.affordable, terms(found, weight), 0.0, (300, 12, 0.3))
+    assert first <= value * 1.02
+    assert later <= first
+    assert later <= value * 1.005
+
+
+def test_small_changes_mend_a_plan_that_breaks_budgets_and_tell_its_value():
+    model = shared()
+    weight = weights(model, "npv")
+    packed, program = pack(model, weight), write(model, whole_options=False)
+    near = Near(packed, states(model).shared, 0.0)
+    x, prices, _ = relaxed(load(program, weight))
+    price = np.array([[max(prices[program.names["limit", "capex", "grid", t]], 0.0) for t in range(model.horizon - 1)] + [0.0]])
+    found = [near.by_order(program, x, price, 0), *near.plans(program, x, price)]
+    for starts in found:
+        assert _plan.broken(model, starts) == []
+        near.take(starts)
+    best, options = near.plan
+    assert near.value == pytest.approx(_plan.value(model, best, options, weight))
+    assert near.value == pytest.approx(packed.worth(best))
+    assert near.value > max(packed.worth(plan) for plan in _greedy.plans(model, weight).values())
 
 
 def test_limits_become_knapsacks_in_whole_parts():

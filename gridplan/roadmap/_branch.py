@@ -26,8 +26,8 @@ from gridplan.roadmap._node import Goal, Node, Outcome, Seat
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import load, write
-from gridplan.roadmap._solver import relaxed
 from gridplan.roadmap._rents import Dual, Terms, best_split, descend, first_dual, linked, terms
+from gridplan.roadmap._solver import relaxed
 from gridplan.roadmap._states import States
 
 SEATS = 2  # linear programs that are looked at side by side
@@ -175,12 +175,24 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     with ThreadPoolExecutor(SEATS) as pool:
         if len(x):
             limits = seats[0].prices(prices)
-            for starts in pool.map(lambda seed: near.by_order(program, x, limits, seed), range(FIRST_PLANS)):
+            looks = range(FIRST_PLANS if time.monotonic() < end else 0)
+            for starts in pool.map(lambda seed: near.by_order(program, x, limits, seed), looks):
                 near.take(starts)
         tree.plant(dual)
         while time.monotonic() < end and tree.step(pool):
             pass
     return near.plan, max(tree.waiting, tree.goal.least)
+
+
+def compiled(states: States, weight: Weights) -> None:
+    """Have compiled what the search needs, which takes a while once on a machine."""
+    given, program = terms(states, weight), write(states.model, whole_options=False)
+    alive, packed = np.ones((states.model.horizon, states.count), dtype=bool), pack(states.model, weight)
+    dual = first_dual(states, weight, program, np.zeros(len(program.row_low)))
+    _, dual, through = descend(dual, alive, given, 0.0, (1, 1, 1.0))
+    linked(alive)
+    best_split(alive, through, len(states.kinds), 0.0)
+    Near(packed, states.shared, 0.0).idle()
 
 
 def split(states: States, node: Branch, model: tuple[Terms, np.ndarray], least: float) -> list[Branch | Node]:

@@ -65,10 +65,7 @@ def in_order(p: int, starts: np.ndarray, space: tuple, after: tuple) -> bool:
     for k in range(first[p], first[p + 1]):
         if starts[other[k]] < 0 or s < starts[other[k]] + offset[k]:
             return False
-    for k in range(rivals_at[p], rivals_at[p + 1]):
-        if starts[rivals[k]] >= 0:
-            return False
-    return True
+    return (starts[rivals[rivals_at[p] : rivals_at[p + 1]]] < 0).all()
 
 
 @njit(cache=True, nogil=True)
@@ -83,7 +80,7 @@ def shift(p: int, s: int, starts: np.ndarray, room: np.ndarray, use: np.ndarray)
 
 @njit(cache=True, nogil=True)
 def excess(room: np.ndarray, price: np.ndarray) -> float:
-    """What it costs that limits are broken."""
+    """Return what it costs that limits are broken."""
     found = 0.0
     for one in range(room.shape[0]):
         for t in range(room.shape[1]):
@@ -120,7 +117,7 @@ def draw(starts: np.ndarray, choice: tuple, space: tuple, random: np.random.Gene
 
 @njit(cache=True, nogil=True)
 def difference(change: np.ndarray, old: np.ndarray, starts: np.ndarray, values: tuple, space: tuple, goal: tuple) -> float:
-    """What a change of starts that has been made brings; the new values of the blocks that it touches are left in `fresh`."""
+    """Return what a change that has been made brings; the new values of the blocks that it touches are left in `fresh`."""
     block_at, blocks, held, fresh, seen = values
     gain, found, stamp = goal[0], 0.0, seen[-1] + 1
     seen[-1] = stamp

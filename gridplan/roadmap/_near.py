@@ -74,11 +74,18 @@ class Near:
             found.append(starts)
         return found
 
-    def _anneal(self, begin: np.ndarray, prices: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+    def idle(self) -> None:
+        """Have compiled what finds plans."""
+        nothing = np.full(len(self.packed.model.names), NEVER)
+        self.packed.improve([0], [], 0)
+        self._anneal(nothing, np.zeros_like(self.packed.amount), 0, tries=0)
+
+    def _anneal(self, begin: np.ndarray, prices: np.ndarray, seed: int, tries: int = TRIES) -> tuple[np.ndarray, float]:
         """Return the best plan from a beginning on and its value, minus infinity if none keeps every limit."""
         packed, size = self.packed, max(abs(self.value), 1.0)
         price = np.maximum(prices, LEAST_PRICE * max(prices.max(initial=0.0), 1e-6))
-        effort, limits = (TRIES, HEAT[0] * size, HEAT[1] * size), (packed.amount, price, *self._limits)
+        tries = tries if len(self._limits[0][0]) + len(self._limits[0][1]) else 0
+        effort, limits = (tries, HEAT[0] * size, HEAT[1] * size), (packed.amount, price, *self._limits)
         return _moves.anneal(begin, effort, np.random.default_rng(seed), limits, packed.space, packed.goal)
 
     def take(self, starts: np.ndarray, options: list[np.ndarray] | None = None) -> None:

@@ -133,7 +133,7 @@ class Seat:
 
     def _part(self, node: Node) -> Part | None:
         """Return the part of the program that a node is; None if a shared project cannot be there in time."""
-        states, program, years = self._states, self._program, range(len(node.alive))
+        states, program = self._states, self._program
         served = dict.fromkeys(self._served.values(), 0.0)
         live = [np.flatnonzero(row) for row in node.alive]
         taken = np.array([states.takes[some].all(axis=0) for some in live])

@@ -1,15 +1,15 @@
-"""A bound by prices: what states of the shared projects can bring when budgets, staff and order have a price instead of a limit.
+"""A bound by prices: what states of the shared projects can bring when budgets, staff and order have a price, not a limit.
 
 A Lagrangian relaxation. Every row that ties projects to each other (a limit in a year, a wait, an exclusion, a target) has a
 price; what is left is one problem for each project, tied only by the states. A start then has a cost. It is turned into a *rent*
-for each year of service, so that all rents from a year on are never more than the cheapest start for service from that year on.
-With rents the value of a year depends on the state of that year alone: in each block the option that is worth most above its
-rents, less the rents of the shared projects. The best chain of states over the years is found by dynamic programming; its value is
-a bound on every plan of these states, whatever the prices.
+for each year of service, so that all rents from a year on are never more than the cheapest start for service from then on. With
+rents the value of a year depends on the state of that year alone: in each block the option that is worth most above its rents,
+less the rents of the shared projects. The best chain of states over the years is found by dynamic programming; its value is a
+bound on every plan of these states, whatever the prices.
 
-Rents that are taken where a project brings less than they are make a bound too high, since the relaxed problem then leaves the
-project out in such a year and pays nothing. The rent of a year therefore has a *cap*, and what it leaves is due in earlier years.
-Prices and caps are moved along subgradients (Polyak's steps) until the bound no longer falls.
+Where a rent is more than the project brings in a year, the relaxed problem leaves the project out in that year and pays nothing,
+and the bound is too high. The rent of a year therefore has a *cap*; what a cap cuts off is due in earlier years. Prices and caps
+are moved along subgradients (Polyak, 1969) until the bound no longer falls.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def terms(states: States, weight: Weights) -> Terms:
 
 
 class _Row(NamedTuple):
-    """A row of starts: its name in the program, (project, start, factor), right side, what there is in all years if it is a limit."""
+    """A row of starts: its name in the program, (project, start, factor), right side; of a limit what there is in all years."""
 
     name: tuple
     entries: list[tuple[int, int, float]]
@@ -272,8 +272,9 @@ def rents(cost: np.ndarray, caps: np.ndarray) -> tuple:
 
 
 @njit(cache=True, nogil=True)
-def best_options(b: int, t: int, rent: np.ndarray, price: np.ndarray, given: Terms, worth: np.ndarray, picked: np.ndarray) -> int:
+def best_options(b: int, t: int, due: tuple, given: Terms, worth: np.ndarray, picked: np.ndarray) -> int:
     """Fill in what a block is worth in a year above its rents, and its option, for each pattern of kinds; return how many."""
+    rent, price = due
     places = given.places[given.sort[b]]
     count = 1 << places
     worth[:count] = NEG
@@ -306,7 +307,7 @@ def year_values(rent: np.ndarray, prices: np.ndarray, given: Terms, value: np.nd
                 price += prices[first + k] * given.target[k]
         sums[:] = 0.0
         for b in range(len(given.sort)):
-            count = best_options(b, t, rent, price, given, worth, picked[t, b])
+            count = best_options(b, t, (rent, price), given, worth, picked[t, b])
             sums[given.sort[b], :count] += worth[:count]
         value[t] = 0.0
         for g in range(len(given.places)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridplan.roadmap import _greedy, _plan
-from gridplan.roadmap._branch import search
+from gridplan.roadmap._branch import compiled, search
 from gridplan.roadmap._choices import Choices, refuse
 from gridplan.roadmap._model import NEVER, Model, build
 from gridplan.roadmap._objective import Weights, by_rule, spent, weights
@@ -81,6 +81,8 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
     weight = weights(model, choices.objective)
     greedy = _greedy.plans(model, weight)
     known = _search(model, weight, list(greedy.values()))
+    if _large(model) and (shared := states(model)) is not None:
+        compiled(shared, weight)
     clock = Clock(time.monotonic() + (1 - TABLES) * choices.time_limit_s)  # not from `begin`: code may have been compiled since
     found = _ratio(model, weight, known, clock) if choices.per_cost else _best(model, weight, known, clock)
     if found is None:
@@ -88,6 +90,11 @@ def solve(given: Portfolio, choices: Choices) -> Roadmap:
         return no_answer(given, model, relaxation(given, left), seconds=time.monotonic() - begin)
     final = _settled(model, found, clock) if not choices.per_cost else found
     return answer(given, model, final, greedy, seconds=time.monotonic() - begin)
+
+
+def _large(model: Model) -> bool:
+    """Return whether the search over states is to be tried."""
+    return (model.high - model.low + 1).clip(min=0).sum() >= LARGE
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,8 @@ def _search(model: Model, weight: Weights, known: list[np.ndarray]) -> list[np.n
     order = _greedy.enablers(packed)
     rest = [unit for unit in _greedy.useful(model, weight) if unit not in order]
     cells = sum(block.benefit.size for block in model.blocks)
-    tries = int(min(SEARCH * model.choices.time_limit_s / (1e-8 * cells + 5e-6), 1500 * (len(order) + len(rest)))) + 1
+    share = SEARCH / 10 if _large(model) else SEARCH  # the search over states seeks plans of its own
+    tries = int(min(share * model.choices.time_limit_s / (1e-8 * cells + 5e-6), 1500 * (len(order) + len(rest)))) + 1
     better, _ = packed.improve(order, rest, tries) if order or rest else (packed.place([]), 0.0)
     idle = np.full(len(model.names), NEVER)
     return [plan for plan in [idle, *known, better] if not _plan.broken(model, plan)]
@@ -118,7 +126,7 @@ def _best(
 ) -> Found | None:
     """Return the best plan that the solver finds from the best of the known ones; None if there is none."""
     choices = model.choices
-    if not floors and (model.high - model.low + 1).clip(min=0).sum() >= LARGE:
+    if not floors and _large(model):
         found = _by_states(model, weight, known, clock)
         if found is not None:
             return found

@@ -1,11 +1,9 @@
-"""Which shared projects are in service together: the states of a roadmap, and what each state can be worth in each year.
+"""Which shared projects are in service together: the states of a roadmap.
 
 Areas need the same platforms. A *kind* is a set of shared projects that an application needs, a *state* a set of kinds that are
-open. States only grow over the years, and there are few of them, so that a bound that keeps them whole is cheap: the value of a
-state in a year is the best that the areas can do with what the budgets up to then leave after the platforms of that state have
-been paid, projects of areas in parts (one price for all of them, a fractional knapsack); the best chain of states over the
-years is found by dynamic programming. A linear program knows no states: it builds half of every platform and takes half of
-every benefit. On portfolios with large platforms that makes its bound 15 % too high.
+open. States only grow over the years, and there are few of them, so that a search over chains of states, one state a year, is
+possible. A linear program knows no states: it builds half of every platform and takes half of every benefit. On portfolios with
+large platforms that makes its bound 15 % too high.
 """
 
 from __future__ import annotations
@@ -21,9 +19,7 @@ from gridplan.roadmap._order import Shelf
 from gridplan.roadmap._windows import before
 
 MOST = 11  # kinds; more would make too many states
-NEG = -1e12
 TRIES = 5000  # to place the projects of a state; a state for which they do not tell stays
-PRICES = 80  # prices of the fractional knapsack that are tried
 
 
 @dataclass(frozen=True)
@@ -163,79 +159,3 @@ def _least(model: Model, summed: np.ndarray, shift: int) -> tuple[np.ndarray, np
             if starts and t >= shift:
                 used[p, t] = summed[p, starts, t - shift].min()
     return possible, used
-
-
-def worth(found: States, gain: np.ndarray, options: Sequence[np.ndarray], alive: np.ndarray) -> np.ndarray:
-    """Return a bound on the value of each state in each year, year x state; dead states are worth nothing.
-
-    Parameters
-    ----------
-    found
-        The states.
-    gain
-        Value of a project in service, project x year.
-    options
-        Value of each option, for each block option x year.
-    alive
-        States of interest, year x state.
-    """
-    value = np.full(alive.shape, NEG)
-    for t in range(len(alive)):
-        live = np.flatnonzero(alive[t])
-        if len(live):
-            value[t, live] = _year(found, gain[:, t], [table[:, t] for table in options], t, live)
-    return value
-
-
-def _year(found: States, gain: np.ndarray, options: list[np.ndarray], t: int, live: np.ndarray) -> np.ndarray:
-    room = found.amount[t]
-    scale = sum(max(table.max() - table.min(), 0.0) for table in options) / max(room, 1e-9) if room > 0 else 0.0
-    prices = np.r_[0.0, scale * np.geomspace(0.003, 30.0, PRICES)][:, None]
-    net = np.where(found.possible[:, t], gain - prices * found.used[:, t], 0.0)
-    lack, more = np.minimum(net, 0.0), np.maximum(net, 0.0)
-    total = prices * room + more.sum(axis=1, keepdims=True) + lack[:, found.shared] @ found.takes[live].T
-    lack = lack * found.share
-    sums: dict[int, np.ndarray] = {}
-    for block, kinds, local, table in zip(found.model.blocks, found.open_kinds, found.local, options, strict=True):
-        every = int(np.bitwise_or.reduce(kinds))
-        patterns = np.unique(live & every)
-        cells = np.full((len(prices), len(patterns)), NEG)
-        for o in np.flatnonzero(block.ready <= t):
-            fits = (patterns & kinds[o]) == kinds[o]
-            own = table[o] + lack[:, local[o]].sum(axis=1)
-            cells[:, fits] = np.maximum(cells[:, fits], own[:, None])
-        sums[every] = sums.get(every, 0.0) + cells
-    for every, cells in sums.items():
-        total += cells[:, np.unique(live & every, return_inverse=True)[1]]
-    return total.min(axis=0)
-
-
-def through(value: np.ndarray) -> np.ndarray:
-    """Return for each year and state a bound on every chain of states that passes through it."""
-    ahead, back = value.copy(), value.copy()
-    for t in range(1, len(value)):
-        ahead[t] += _spread(ahead[t - 1], up=True)
-    for t in range(len(value) - 2, -1, -1):
-        back[t] += _spread(back[t + 1], up=False)
-    return ahead + back - value
-
-
-def best_chain(value: np.ndarray) -> np.ndarray:
-    """Return the chain of states, one a year, with the largest sum of values; every state is part of the next."""
-    ahead, own = value.copy(), np.arange(value.shape[1])
-    for t in range(len(value) - 2, -1, -1):
-        ahead[t] += _spread(ahead[t + 1], up=False)
-    chain = [int(ahead[0].argmax())]
-    for row in ahead[1:]:
-        chain.append(int(np.where((own & chain[-1]) == chain[-1], row, -np.inf).argmax()))
-    return np.array(chain)
-
-
-def _spread(value: np.ndarray, *, up: bool) -> np.ndarray:
-    """Return the largest value among the states that are part of each state, or of which it is part."""
-    found = value.copy()
-    for k in range(int(np.log2(len(value)))):
-        pairs = found.reshape(-1, 2, 1 << k)
-        one, other = (1, 0) if up else (0, 1)
-        pairs[:, one] = np.maximum(pairs[:, one], pairs[:, other])
-    return found
