@@ -176,7 +176,7 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
         if len(x):
             limits = seats[0].prices(prices)
             looks = range(FIRST_PLANS if time.monotonic() < end else 0)
-            for starts in pool.map(lambda seed: near.by_order(program, x, limits, seed), looks):
+            for starts in list(pool.map(lambda seed: near.by_order(program, x, limits, seed), looks)):
                 near.take(starts)
         tree.plant(dual)
         while time.monotonic() < end and tree.step(pool):

@@ -125,21 +125,29 @@ def meet(u: int, starts: np.ndarray, room: np.ndarray, space: tuple) -> bool:
     return True
 
 
+@njit(cache=True, nogil=True)
+def ready(unit: int, starts: np.ndarray, space: tuple, never: int) -> int:
+    """Year from which a unit is met."""
+    steps, unit_at, clause_at, way_at, ways = space[2], space[9], space[10], space[11], space[12]
+    found = 0
+    for c in range(unit_at[unit], unit_at[unit + 1]):
+        first = never
+        for w in range(clause_at[c], clause_at[c + 1]):
+            last = 0
+            for i in range(way_at[w], way_at[w + 1]):
+                s = starts[ways[i]]
+                last = max(last, never if s < 0 else s + steps[ways[i]])
+            first = min(first, last)
+        found = max(found, first)
+    return found
+
+
 @njit(cache=True)
 def met_years(starts: np.ndarray, space: tuple, never: int) -> np.ndarray:
     """Year from which each unit is met."""
-    steps, unit_at, clause_at, way_at, ways = space[2], space[9], space[10], space[11], space[12]
-    found = np.zeros(len(unit_at) - 1, np.int64)
+    found = np.zeros(len(space[9]) - 1, np.int64)
     for u in range(len(found)):
-        for c in range(unit_at[u], unit_at[u + 1]):
-            first = never
-            for w in range(clause_at[c], clause_at[c + 1]):
-                last = 0
-                for k in range(way_at[w], way_at[w + 1]):
-                    s = starts[ways[k]]
-                    last = max(last, never if s < 0 else s + steps[ways[k]])
-                first = min(first, last)
-            found[u] = max(found[u], first)
+        found[u] = ready(u, starts, space, never)
     return found
 
 

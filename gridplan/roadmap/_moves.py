@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gridplan.roadmap._kernel import worth
+from gridplan.roadmap._kernel import ready, worth
 
 FAR = 0.3  # share of changes of one start that go to any start, or to none; the others go to one nearby
 SWAP = 0.3  # share of changes that exchange the starts of two projects
@@ -17,23 +17,6 @@ NEARBY = 2  # years
 RARE = 0.003  # share of changes of shared projects, which take long: every block must be valued anew
 PRICES = (2.0, 300.0)  # of what limits are broken by, first and last, as multiples of the prices given
 EPS = 1e-7
-
-
-@njit(cache=True, nogil=True)
-def ready(unit: int, starts: np.ndarray, space: tuple, never: int) -> int:
-    """Year from which a unit is met."""
-    steps, unit_at, clause_at, way_at, ways = space[2], space[9], space[10], space[11], space[12]
-    found = 0
-    for c in range(unit_at[unit], unit_at[unit + 1]):
-        first = never
-        for w in range(clause_at[c], clause_at[c + 1]):
-            last = 0
-            for i in range(way_at[w], way_at[w + 1]):
-                s = starts[ways[i]]
-                last = max(last, never if s < 0 else s + steps[ways[i]])
-            first = min(first, last)
-        found = max(found, first)
-    return found
 
 
 @njit(cache=True, nogil=True)
