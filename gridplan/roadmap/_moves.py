@@ -14,7 +14,6 @@ from gridplan.roadmap._kernel import ready, worth
 FAR = 0.3  # share of changes of one start that go to any start, or to none; the others go to one nearby
 SWAP = 0.3  # share of changes that exchange the starts of two projects
 NEARBY = 2  # years
-RARE = 0.003  # share of changes of shared projects, which take long: every block must be valued anew
 PRICES = (2.0, 300.0)  # of what limits are broken by, first and last, as multiples of the prices given
 EPS = 1e-7
 
@@ -75,9 +74,9 @@ def excess(room: np.ndarray, price: np.ndarray) -> float:
 @njit(cache=True, nogil=True)
 def draw(starts: np.ndarray, choice: tuple, space: tuple, random: np.random.Generator, change: np.ndarray) -> int:
     """Draw one or two projects and other starts for them into the rows of `change`; return how many, 0 if nothing comes of it."""
-    own, shared, fixed = choice
+    own, shared, fixed, rare = choice
     low, high = space[0], space[1]
-    some = shared if len(own) == 0 or (len(shared) and random.random() < RARE) else own
+    some = shared if len(own) == 0 or (len(shared) and random.random() < rare) else own
     p = some[random.integers(0, len(some))]
     change[0, 0], s = p, starts[p]
     if random.random() < SWAP:

@@ -22,6 +22,7 @@ YEARS = 0.3  # years of service from which on a unit is in its first order
 SEEDS = 4  # searches after each
 HEAT = (1e-4, 5e-6)  # of the search, first and last, as shares of the value
 FAR = 0.02  # share by which the plan of the first search may be below the best: others would not be better either
+RARE = 0.003  # share of changes of shared projects, which take long: every block must be valued anew
 LEVEL = 0.5  # part of a project from which on it is in the rounded plan
 LEAST_PRICE = 0.1  # of breaking a limit, as a share of the highest price
 SAME = 1e-9  # a plan is better only by more than this share: less is rounding
@@ -43,7 +44,7 @@ class Near:
         model = self.packed.model
         own = np.array([p for p in range(len(model.names)) if model.low[p] <= model.high[p]], dtype=np.int64)
         shared = np.intersect1d(own, self.shared)
-        choice = (np.setdiff1d(own, shared), shared, model.mandatory)
+        choice = (np.setdiff1d(own, shared), shared, model.mandatory, RARE)
         self._limits = (choice, self.packed.later, self.packed.blocks_of)
 
     def by_order(self, program: Program, x: np.ndarray, prices: np.ndarray, seed: int) -> np.ndarray:
