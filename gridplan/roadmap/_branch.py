@@ -25,9 +25,9 @@ from gridplan.roadmap._near import Near, Plan
 from gridplan.roadmap._node import Goal, Node, Outcome, Seat
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
-from gridplan.roadmap._program import load, write
-from gridplan.roadmap._rents import Dual, Terms, best_split, descend, first_dual, linked, terms
-from gridplan.roadmap._solver import relaxed
+from gridplan.roadmap._program import Program, load, write
+from gridplan.roadmap._rents import Dual, Terms, best_split, descend, first_dual, linked, padded, terms, with_cuts
+from gridplan.roadmap._solver import Cut, relaxed
 from gridplan.roadmap._states import States
 
 SEATS = 2  # linear programs that are looked at side by side
@@ -36,6 +36,7 @@ FIRST = (300, 12, 0.3)  # bounds of the first node, see `descend`
 LATER = (20, 6, 0.7)  # bounds of a part of a node
 CHAIN = (200, 6, 0.5)  # bounds of a single chain of states
 FIRST_PLANS = 16  # near the program as a whole
+MOST_CUTS = 80  # in the bounds by prices, about
 DIVE = 25  # batches from one dive to the next
 
 
@@ -67,6 +68,7 @@ class Tree:
     """What one search has found so far."""
 
     states: States
+    program: Program
     given: Terms
     caps: np.ndarray
     near: Near
@@ -78,6 +80,7 @@ class Tree:
     dive: Branch | Node | None = None  # where a dive is, or has ended
     batches: int = 0
     count: int = 0
+    known: set[tuple[bytes, bytes]] = field(default_factory=set)  # cuts in the bounds by prices
 
     @property
     def goal(self) -> Goal:
@@ -150,6 +153,15 @@ class Tree:
                 self.near.take(*plan)
             for part in outcome.parts:
                 self.push(part)
+            self._learn(outcome.cuts)
+
+    def _learn(self, cuts: list[Cut]) -> None:
+        """Let cuts that are new sharpen the bounds by prices from now on."""
+        keys = [(cut.columns.tobytes(), cut.factors.round(6).tobytes()) for cut in cuts]
+        new = {key: cut for key, cut in zip(keys, cuts, strict=True) if key not in self.known}
+        if new and len(self.known) < MOST_CUTS:
+            self.known |= new.keys()
+            self.given = with_cuts(self.given, self.program, list(new.values()))
 
 
 def search(states: States, weight: Weights, value: float, *, seconds: float) -> tuple[Plan | None, float]:
@@ -171,7 +183,7 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     lp, near = load(program, weight), Near(pack(states.model, weight), states.shared, value)
     x, prices, _ = relaxed(lp, seconds=seconds)
     dual, seats = first_dual(states, weight, program, prices), [Seat(states, program, lp, near) for _ in range(SEATS)]
-    tree = Tree(states, given, dual.caps, near, seats, end)
+    tree = Tree(states, program, given, dual.caps, near, seats, end)
     with ThreadPoolExecutor(SEATS) as pool:
         if len(x):
             limits = seats[0].prices(prices)
@@ -204,7 +216,7 @@ def split(states: States, node: Branch, model: tuple[Terms, np.ndarray], least: 
         live[year] &= side
         if top <= least or not linked(live):
             continue
-        bound, dual, through = descend(Dual(node.prices, caps), live, given, least, LATER)
+        bound, dual, through = descend(Dual(padded(node.prices, given), caps), live, given, least, LATER)
         live &= through >= least
         if bound <= least or not linked(live):
             continue

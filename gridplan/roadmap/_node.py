@@ -24,6 +24,7 @@ NODES = 20  # of the mixed-integer program at first, four times as many each tim
 REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
 ROUNDS = 60  # of cuts at a node
 GAIN = 0.05  # share of the way to a finished node that a round of cuts must bring
+DEAREST = 6  # cuts of a node that are kept for bounds by prices
 PART = 0.02  # a start less than this is none
 
 
@@ -69,10 +70,11 @@ class Goal:
 
 @dataclass
 class Outcome:
-    """What came of a node: its parts, starts and options of plans, and the bound of what was given up."""
+    """What came of a node: its parts, starts and options of plans, cuts that matter, and the bound of what was given up."""
 
     parts: list[Node] = field(default_factory=list)
     plans: list[tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
     rest: float = -np.inf
 
 
@@ -119,7 +121,9 @@ class Seat:
             return Outcome()
         if not len(found.x):
             return Outcome(rest=node.bound)  # no time left, or the solver gave up
-        outcome, same = Outcome(), replace(node, bound=min(node.bound, found.value), cuts=new)
+        price = found.prices[self._lp.num_row_ :]
+        dear = [new[i] for i in np.argsort(-price, kind="stable")[:DEAREST] if price[i] > 0.0]
+        outcome, same = Outcome(cuts=dear), replace(node, bound=min(node.bound, found.value), cuts=new)
         parts = split_starts(self._states, self._starts, same, found.x)
         if same.bound > goal.value and (not parts or node.starts is None):
             outcome.plans += [(starts, None) for starts in self._near.plans(self._program, found.x, self.prices(found.prices))]

@@ -14,7 +14,7 @@ are moved along subgradients (Polyak, 1969) until the bound no longer falls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from numba import njit
 from gridplan.roadmap._model import Model
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._program import Program
+from gridplan.roadmap._solver import Cut
 from gridplan.roadmap._states import States
 
 NEG = -1e12  # value of a state that is not alive
@@ -31,6 +32,7 @@ INERTIA = 0.8  # part of the last direction that is kept
 REACH = 0.02  # share by which a bound is expected to fall at most when a step is measured
 BELOW = 0.003  # share below what a node must promise that a step aims at: steps that aim at a value never quite get there
 ALONE = 0.7  # share of the most that a project can add to its block, as the least cap of its rents
+CUT = 20.0  # the objective as a whole over the price of a cut that matters
 FAR = 1e9  # cost of service from a year in which it is impossible
 
 
@@ -127,6 +129,34 @@ def terms(states: States, weight: Weights) -> Terms:
         year,
         target,
     )
+
+
+def with_cuts(given: Terms, program: Program, cuts: Sequence[Cut]) -> Terms:
+    """Return terms with cuts of the linear program as further rows of starts."""
+    at = {column: p * given.gain.shape[1] + s for (p, s), column in program.start.items()}
+    old, targets = sp.csr_matrix((given.factor, given.row, given.at)), len(given.target_year)
+    rows = len(given.side) - targets
+    column = [at[int(one)] for cut in cuts for one in cut.columns]
+    number = [n for n, cut in enumerate(cuts) for _ in cut.columns]
+    factor = np.concatenate([cut.factors for cut in cuts])
+    shape = (len(given.at) - 1, len(cuts))
+    matrix = sp.hstack(
+        [sp.csr_matrix(old, shape=(shape[0], rows)), sp.csr_matrix((factor, (column, number)), shape=shape)]
+    ).tocsr()
+    typical = np.full(len(cuts), given.scale[-1] * len(given.sort) / CUT)
+    return given._replace(
+        at=matrix.indptr.astype(np.int64),
+        row=matrix.indices.astype(np.int64),
+        factor=matrix.data,
+        side=np.r_[given.side[:rows], np.ones(len(cuts)), given.side[rows:]],
+        scale=np.r_[given.scale[:rows], typical, given.scale[rows:]],
+    )
+
+
+def padded(prices: np.ndarray, given: Terms) -> np.ndarray:
+    """Return prices with none for rows that have come since."""
+    last = len(prices) - len(given.target_year)
+    return np.r_[prices[:last], np.zeros(len(given.side) - len(prices)), prices[last:]]
 
 
 class _Row(NamedTuple):
