@@ -20,7 +20,7 @@ from gridplan.roadmap._near import Near
 from gridplan.roadmap._objective import weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import load, write
-from gridplan.roadmap._rents import descend, first_dual, terms
+from gridplan.roadmap._rents import descend, first_dual, padded, terms, with_cuts
 from gridplan.roadmap._solver import relaxed
 from gridplan.roadmap._states import states
 
@@ -143,6 +143,25 @@ def test_at_the_prices_of_the_linear_program_the_bound_is_near_its_value_and_fal
     assert first <= value * 1.02
     assert later <= first
     assert later <= value * 1.005
+
+
+def test_cuts_among_the_prices_bring_the_bound_of_no_plan_below_its_value():
+    model = shared()
+    weight, found = weights(model, "npv"), states(model)
+    program = write(model, whole_options=False)
+    x, prices, _ = relaxed(load(program, weight))
+    new = cuts(knapsacks(program), x, np.zeros(len(x)))
+    assert new
+    flat = with_cuts(terms(found, weight), program, new)
+    plan, _ = _branch.search(found, weight, 0.0, seconds=60.0)
+    value = _plan.value(model, *plan, weight)
+    dual = first_dual(found, weight, program, prices)
+    plain, _, _ = descend(dual, found.affordable, terms(found, weight), 0.0, (300, 12, 0.3))
+    dual = dual._replace(prices=padded(dual.prices, flat))
+    sharp, dual, _ = descend(dual, found.affordable, flat, 0.0, (300, 12, 0.3))
+    assert dual.prices[len(dual.prices) - len(new) - len(flat.target_year) :].max() > 0
+    assert value <= sharp + 1e-6
+    assert sharp <= plain * 1.001
 
 
 def test_small_changes_mend_a_plan_that_breaks_budgets_and_tell_its_value():
