@@ -241,14 +241,19 @@ def test_agrees_with_enumeration(large, problem):
     assert (found.compared["value"] <= best + 1e-5)[~found.compared["remark"].str.contains("breaks")].all()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(problems())
-def test_the_search_over_states_agrees_with_enumeration(problem):
+def with_best(problem):
+    """Return the value of the best plan by enumeration, the model, its objective and its states."""
     tables, picked = problem
     every = Enumerated(tables, picked)
     best = max((every.value(plan) for plan in every.plans()), default=None)
     model = build(roadmap.portfolio(tables), picked)
-    weight, shared = weights(model, "npv"), states(model)
+    return best, model, weights(model, "npv"), states(model)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(problems())
+def test_the_search_over_states_agrees_with_enumeration(problem):
+    best, model, weight, shared = with_best(problem)
     if best is None or shared is None:
         return
     plan, bound = search(shared, weight, best - 1.0, seconds=60.0)
@@ -264,11 +269,7 @@ def test_the_search_over_states_agrees_with_enumeration(problem):
 @settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(problems(), st.integers(0, 1000))
 def test_no_prices_bring_the_bound_below_the_best_plan(problem, seed):
-    tables, picked = problem
-    every = Enumerated(tables, picked)
-    best = max((every.value(plan) for plan in every.plans()), default=None)
-    model = build(roadmap.portfolio(tables), picked)
-    weight, shared = weights(model, "npv"), states(model)
+    best, model, weight, shared = with_best(problem)
     if best is None or shared is None:
         return
     program, random = write(model, whole_options=False), np.random.default_rng(seed)

@@ -198,10 +198,10 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
 
 def compiled(states: States, weight: Weights) -> None:
     """Have compiled what the search needs, which takes a while once on a machine."""
-    given, program = terms(states, weight), write(states.model, whole_options=False)
-    alive, packed = np.ones((states.model.horizon, states.count), dtype=bool), pack(states.model, weight)
-    dual = first_dual(states, weight, program, np.zeros(len(program.row_low)))
-    _, dual, through = descend(dual, alive, given, 0.0, (1, 1, 1.0))
+    given, packed = terms(states, weight), pack(states.model, weight)
+    alive = np.ones((states.model.horizon, states.count), dtype=bool)
+    nothing = Dual(np.zeros(len(given.side)), np.zeros(given.gain.shape))
+    _, _, through = descend(nothing, alive, given, 0.0, (1, 1, 1.0))
     linked(alive)
     best_split(alive, through, len(states.kinds), 0.0)
     Near(packed, states.shared, 0.0).idle()

@@ -158,8 +158,7 @@ def _flat(lists: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
 
 def _limits(model: Model) -> tuple[np.ndarray, np.ndarray]:
     count, years = len(model.names), model.horizon
-    use = [np.cumsum(one.use, axis=2) if one.carry else one.use for one in model.limits]
-    amount = [np.cumsum(one.amount) if one.carry else one.amount for one in model.limits]
+    use, amount = [one.held[0] for one in model.limits], [one.held[1] for one in model.limits]
     return np.array(use, dtype=float).reshape(-1, count, years, years), np.array(amount, dtype=float).reshape(-1, years)
 
 

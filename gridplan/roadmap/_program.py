@@ -167,8 +167,7 @@ def _waits(program: Program) -> None:
 def _limits(program: Program) -> None:
     model = program.model
     for limit in model.limits:
-        use = np.cumsum(limit.use, axis=2) if limit.carry else limit.use
-        amount = np.cumsum(limit.amount) if limit.carry else limit.amount
+        use, amount = limit.held
         for t in range(model.horizon):
             terms = [(column, float(use[p, s, t])) for (p, s), column in program.start.items() if use[p, s, t] > 0]
             if terms:

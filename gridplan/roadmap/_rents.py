@@ -170,8 +170,7 @@ class _Row(NamedTuple):
 
 def _limits(model: Model) -> Iterator[_Row]:
     for limit in model.limits:
-        use = np.cumsum(limit.use, axis=2) if limit.carry else limit.use
-        amount = np.cumsum(limit.amount) if limit.carry else limit.amount
+        use, amount = limit.held
         for t in range(model.horizon):
             users = [(int(p), int(s)) for p, s in np.argwhere(use[:, :, t]) if model.low[p] <= s <= model.high[p]]
             entries = [(p, s, float(use[p, s, t])) for p, s in users]

@@ -27,6 +27,11 @@ class Limit:
         """Use from the first year up to each year."""
         return np.cumsum(self.use, axis=2)
 
+    @property
+    def held(self) -> tuple[np.ndarray, np.ndarray]:
+        """Use and amount as a plan must keep them in each year: of that year alone, or up to it if they carry over."""
+        return (self.summed, np.cumsum(self.amount)) if self.carry else (self.use, self.amount)
+
     @cached_property
     def in_all(self) -> np.ndarray:
         """What there is from the first year up to each year."""
