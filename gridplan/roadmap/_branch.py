@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -78,6 +78,8 @@ class Tree:
     branches: list[tuple[float, int, Branch]] = field(default_factory=list)
     leaves: list[tuple[float, int, Node]] = field(default_factory=list)
     dive: Branch | Node | None = None  # where a dive is, or has ended
+    jobs: list[tuple[int, int, float, Future]] = field(default_factory=list)  # step at which they are due, bound, result
+    steps: int = 0
     batches: int = 0
     count: int = 0
     known: set[tuple[bytes, bytes]] = field(default_factory=set)  # cuts in the bounds by prices
@@ -92,7 +94,8 @@ class Tree:
     def waiting(self) -> float:
         """The highest bound of what has not been finished."""
         dive = self.dive.bound if self.dive is not None else -np.inf
-        return max(self.rest, dive, *(-heap[0][0] for heap in (self.branches, self.leaves) if heap), -np.inf)
+        jobs = max((job[2] for job in self.jobs), default=-np.inf)
+        return max(self.rest, dive, jobs, *(-heap[0][0] for heap in (self.branches, self.leaves) if heap), -np.inf)
 
     def plant(self, dual: Dual) -> None:
         """Begin with the node of all states."""
@@ -116,16 +119,27 @@ class Tree:
             found += [node] if node.bound > least else []
         return found
 
-    def step(self, pool: ThreadPoolExecutor) -> bool:
-        """Look at a few nodes; return whether there were any."""
+    def step(self, pool: ThreadPoolExecutor, behind: ThreadPoolExecutor) -> bool:
+        """Look at a few nodes, and take what has come of jobs behind; return whether there was anything to do."""
+        self.steps += 1
+        while self.jobs and self.jobs[0][0] <= self.steps:
+            self._await(behind)
         top = -self.branches[0][0] if self.branches else -np.inf
         landed = isinstance(self.dive, Node)
         if landed or (self.leaves and self.dive is None and -self.leaves[0][0] >= top):
             nodes, self.dive = [self.dive] if landed else self.pop(self.leaves, SEATS), None
-            jobs = [pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
-            self._take([job.result() for job in jobs], landed=landed)
+            looks = [pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
+            outcomes = [look.result() for look in looks]
+            if landed and len(outcomes[0].parts) > 1:
+                self.dive = outcomes[0].parts.pop()
+            for outcome in outcomes:
+                self._take(outcome, behind)
             return True
-        return self._split(pool)
+        if self._split(pool):
+            return True
+        if self.jobs:
+            self.steps = self.jobs[0][0]
+        return bool(self.jobs)
 
     def _split(self, pool: ThreadPoolExecutor) -> bool:
         """Split the next branches."""
@@ -143,17 +157,22 @@ class Tree:
             self.push(part)
         return True
 
-    def _take(self, outcomes: list[Outcome], *, landed: bool) -> None:
-        """Keep what came of nodes; a dive goes on while the starts of shared projects are split."""
-        if landed and len(outcomes[0].parts) > 1:
-            self.dive = outcomes[0].parts.pop()
-        for outcome in outcomes:
-            self.rest = max(self.rest, outcome.rest)
-            for plan in outcome.plans:
-                self.near.take(*plan)
-            for part in outcome.parts:
-                self.push(part)
-            self._learn(outcome.cuts)
+    def _await(self, behind: ThreadPoolExecutor) -> None:
+        """Take what has come of the job that is due first."""
+        _, _, _, result = heapq.heappop(self.jobs)
+        self._take(result.result(), behind)
+
+    def _take(self, outcome: Outcome, behind: ThreadPoolExecutor) -> None:
+        """Keep what came of a node, and have its jobs done."""
+        self.rest = max(self.rest, outcome.rest)
+        for plan in outcome.plans:
+            self.near.take(*plan)
+        for part in outcome.parts:
+            self.push(part)
+        self._learn(outcome.cuts)
+        for job in outcome.jobs:
+            self.count += 1
+            heapq.heappush(self.jobs, (self.steps + job.steps, self.count, job.bound, behind.submit(job.work)))
 
     def _learn(self, cuts: list[Cut]) -> None:
         """Let cuts that are new sharpen the bounds by prices from now on."""
@@ -191,8 +210,10 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
             for starts in list(pool.map(lambda seed: near.by_order(program, x, limits, seed), looks)):
                 near.take(starts)
         tree.plant(dual)
-        while time.monotonic() < end and tree.step(pool):
-            pass
+        with ThreadPoolExecutor(SEATS) as behind:
+            while time.monotonic() < end and tree.step(pool, behind):
+                pass
+            behind.shutdown(cancel_futures=True)
     return near.plan, max(tree.waiting, tree.goal.least)
 
 

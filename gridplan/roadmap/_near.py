@@ -59,18 +59,18 @@ class Near:
         every = every[level[every] > 0.0]
         many = int((level[every] > YEARS).sum())
         starts, value = self.packed.improve(every[:many], every[many:], ORDERS, heat=ORDER_HEAT, seed=seed)
-        better, top = self._anneal(starts, prices, seed)
+        better, top = self._anneal(starts, (prices, self.value), seed)
         return better if top > value else starts
 
-    def plans(self, program: Program, x: np.ndarray, prices: np.ndarray) -> list[np.ndarray]:
+    def plans(self, program: Program, x: np.ndarray, prices: np.ndarray, value: float) -> list[np.ndarray]:
         """Return plans near the solution `x` of a linear program; changes nothing here.
 
-        `prices` are what a limit is worth, limit x year.
+        `prices` are what a limit is worth, limit x year; `value` is that of the best plan known.
         """
         begin, found = self._rounded(program, x), []
         for seed in range(SEEDS):
-            starts, value = self._anneal(begin, prices, seed)
-            if value < self.value - FAR * abs(self.value):
+            starts, worth = self._anneal(begin, (prices, value), seed)
+            if worth < value - FAR * abs(value):
                 break  # the shared projects as they are rounded do not fit together
             found.append(starts)
         return found
@@ -79,11 +79,12 @@ class Near:
         """Have compiled what finds plans."""
         nothing = np.full(len(self.packed.model.names), NEVER)
         self.packed.improve([0], [], 0)
-        self._anneal(nothing, np.zeros_like(self.packed.amount), 0, tries=0)
+        self._anneal(nothing, (np.zeros_like(self.packed.amount), 0.0), 0, tries=0)
 
-    def _anneal(self, begin: np.ndarray, prices: np.ndarray, seed: int, tries: int = TRIES) -> tuple[np.ndarray, float]:
+    def _anneal(self, begin: np.ndarray, measure: tuple, seed: int, tries: int = TRIES) -> tuple[np.ndarray, float]:
         """Return the best plan from a beginning on and its value, minus infinity if none keeps every limit."""
-        packed, size = self.packed, max(abs(self.value), 1.0)
+        packed, (prices, value) = self.packed, measure
+        size = max(abs(value), 1.0)
         price = np.maximum(prices, LEAST_PRICE * max(prices.max(initial=0.0), 1e-6))
         tries = tries if len(self._limits[0][0]) + len(self._limits[0][1]) else 0
         effort, limits = (tries, HEAT[0] * size, HEAT[1] * size), (packed.amount, price, *self._limits)

@@ -9,7 +9,9 @@ that the search takes the same steps on any number of cores.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import highspy
 import numpy as np
@@ -22,6 +24,8 @@ from gridplan.roadmap._states import States
 
 NODES = 20  # of the mixed-integer program at first, four times as many each time a node comes back
 REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
+PLANS = 12  # steps until plans near a node are waited for
+SETTLED = 40  # steps until the mixed-integer program is waited for
 ROUNDS = 60  # of cuts at a node
 GAIN = 0.05  # share of the way to a finished node that a round of cuts must bring
 DEAREST = 6  # cuts of a node that are kept for bounds by prices
@@ -68,14 +72,24 @@ class Goal:
         return max(self.end - time.monotonic(), 0.01)
 
 
+@dataclass(frozen=True)
+class Job:
+    """Work that takes long: what comes of it is waited for a number of steps later. No plan that it may leave out is worth more."""
+
+    work: Callable[[], Outcome]
+    steps: int
+    bound: float = -np.inf
+
+
 @dataclass
 class Outcome:
-    """What came of a node: its parts, starts and options of plans, cuts that matter, and the bound of what was given up."""
+    """What came of a node: parts, starts and options of plans, cuts that matter, the bound of what was given up, jobs to do."""
 
     parts: list[Node] = field(default_factory=list)
     plans: list[tuple[np.ndarray, list[np.ndarray] | None]] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     rest: float = -np.inf
+    jobs: list[Job] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,9 +140,10 @@ class Seat:
         outcome, same = Outcome(cuts=dear), replace(node, bound=min(node.bound, found.value), cuts=new)
         parts = split_starts(self._states, self._starts, same, found.x)
         if same.bound > goal.value and (not parts or node.starts is None):
-            outcome.plans += [(starts, None) for starts in self._near.plans(self._program, found.x, self.prices(found.prices))]
+            outcome.jobs.append(Job(partial(self._plans, found, goal), PLANS))
         if same.bound > goal.least:
-            outcome.parts = parts or self._settled(same, part, goal, outcome)
+            outcome.parts = parts
+            outcome.jobs += [] if parts else [Job(partial(self._settled, same, part, goal), SETTLED, same.bound)]
         return outcome
 
     def prices(self, rows: np.ndarray) -> np.ndarray:
@@ -188,16 +203,19 @@ class Seat:
         solution, value = solver.getSolution(), solver.getInfo().objective_function_value
         return Linear(value, *(np.array(some) for some in (solution.col_value, solution.row_dual, solution.col_dual)))
 
-    def _settled(self, node: Node, part: Part, goal: Goal, outcome: Outcome) -> list[Node]:
-        """Return a node as the mixed-integer program leaves it: none if that is through."""
+    def _plans(self, found: Linear, goal: Goal) -> Outcome:
+        """Return plans near a solution."""
+        plans = self._near.plans(self._program, found.x, self.prices(found.prices), goal.value)
+        return Outcome(plans=[(starts, None) for starts in plans])
+
+    def _settled(self, node: Node, part: Part, goal: Goal) -> Outcome:
+        """Return a node as the mixed-integer program leaves it: without parts if that is through."""
         effort = Effort(goal.left, REST * goal.gap, 1, node.effort, goal.least)
         result = run(self._program, self._lp, effort, part=replace(part, cuts=node.cuts))
-        if result.values is not None:
-            outcome.plans.append(read(self._program, result.values))
+        plans = [] if result.values is None else [read(self._program, result.values)]
         if result.proved:
-            outcome.rest = result.bound
-            return []
-        return [replace(node, bound=min(node.bound, result.bound), effort=4 * node.effort)]
+            return Outcome(plans=plans, rest=result.bound)
+        return Outcome([replace(node, bound=min(node.bound, result.bound), effort=4 * node.effort)], plans)
 
 
 def shared_starts(states: States, program: Program) -> dict[tuple[int, int], int]:
