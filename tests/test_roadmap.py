@@ -22,7 +22,7 @@ from gridplan.roadmap._branch import search
 from gridplan.roadmap._model import build
 from gridplan.roadmap._objective import weights
 from gridplan.roadmap._program import write
-from gridplan.roadmap._rents import Dual, descend, first_dual, terms
+from gridplan.roadmap._rents import Dual, descend, first_dual, living, terms
 from gridplan.roadmap._states import states
 from gridplan.study import read_study
 
@@ -277,7 +277,7 @@ def test_no_prices_bring_the_bound_below_the_best_plan(problem, seed):
     prices = random.exponential(random.choice([0.1, 1.0, 10.0]), len(flat.side)) * flat.scale[:-1]
     caps = dual.caps * random.uniform(0.0, 2.0, dual.caps.shape)
     for tries in (1, 30):
-        bound, _, through = descend(Dual(prices, caps), shared.affordable, flat, best - 1.0, (tries, 3, 1.0))
+        bound, _, through = descend(Dual(prices, caps), living(shared.affordable), flat, best - 1.0, (tries, 3, 1.0))
         assert bound >= best - 1e-6
         assert through.max() >= best - 1e-6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,7 +21,7 @@ from gridplan.roadmap._near import Near
 from gridplan.roadmap._objective import weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import load, write
-from gridplan.roadmap._rents import descend, first_dual, padded, terms, with_cuts
+from gridplan.roadmap._rents import chains, descend, first_dual, linked, living, padded, terms, with_cuts
 from gridplan.roadmap._solver import relaxed
 from gridplan.roadmap._states import states
 
@@ -125,6 +126,8 @@ def test_one_core_or_two_take_the_same_steps_to_a_plan_within_the_gap(monkeypatc
     model = shared(carry_over=carry_over)
     weight = weights(model, "npv")
     plan, bound = _branch.search(states(model), weight, 0.0, seconds=60.0)
+    plans = Near.plans
+    monkeypatch.setattr(Near, "plans", lambda *given: time.sleep(0.1) or plans(*given))  # what is worked on behind is late
     monkeypatch.setattr(_branch, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))
     again, same = _branch.search(states(model), weight, 0.0, seconds=60.0)
     assert bound == same
@@ -138,8 +141,8 @@ def test_at_the_prices_of_the_linear_program_the_bound_is_near_its_value_and_fal
     program = write(model, whole_options=False)
     _, prices, value = relaxed(load(program, weight))
     dual = first_dual(found, weight, program, prices)
-    first, _, _ = descend(dual, np.ones_like(found.affordable), terms(found, weight), 0.0, (1, 1, 1.0))
-    later, _, _ = descend(dual, found.affordable, terms(found, weight), 0.0, (300, 12, 0.3))
+    first, _, _ = descend(dual, living(np.ones_like(found.affordable)), terms(found, weight), 0.0, (1, 1, 1.0))
+    later, _, _ = descend(dual, living(found.affordable), terms(found, weight), 0.0, (300, 12, 0.3))
     assert first <= value * 1.02
     assert later <= first
     assert later <= value * 1.005
@@ -156,9 +159,9 @@ def test_cuts_among_the_prices_bring_the_bound_of_no_plan_below_its_value():
     plan, _ = _branch.search(found, weight, 0.0, seconds=60.0)
     value = _plan.value(model, *plan, weight)
     dual = first_dual(found, weight, program, prices)
-    plain, _, _ = descend(dual, found.affordable, terms(found, weight), 0.0, (300, 12, 0.3))
+    plain, _, _ = descend(dual, living(found.affordable), terms(found, weight), 0.0, (300, 12, 0.3))
     dual = dual._replace(prices=padded(dual.prices, flat))
-    sharp, dual, _ = descend(dual, found.affordable, flat, 0.0, (300, 12, 0.3))
+    sharp, dual, _ = descend(dual, living(found.affordable), flat, 0.0, (300, 12, 0.3))
     assert dual.prices[len(dual.prices) - len(new) - len(flat.target_year) :].max() > 0
     assert value <= sharp + 1e-6
     assert sharp <= plain * 1.001
@@ -171,7 +174,7 @@ def test_small_changes_mend_a_plan_that_breaks_budgets_and_tell_its_value():
     near = Near(packed, states(model).shared, 0.0)
     x, prices, _ = relaxed(load(program, weight))
     price = np.array([[max(prices[program.names["limit", "capex", "grid", t]], 0.0) for t in range(model.horizon - 1)] + [0.0]])
-    found = [near.by_order(program, x, price, 0), *near.plans(program, x, price)]
+    found = [near.by_order(program, x, price, 0), *near.plans(program, x, price, 0.0)]
     for starts in found:
         assert _plan.broken(model, starts) == []
         near.take(starts)
@@ -186,3 +189,24 @@ def test_limits_become_knapsacks_in_whole_parts():
     limit = knapsacks(write(model, whole_options=False))[0]
     assert limit.room in (2 * model.limits[0].amount).astype(int)  # platforms are spent over two years: halves of a unit
     assert all(len(columns) >= 1 for columns in limit.starts)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.3, 1.0])
+def test_best_chains_through_states_are_those_of_enumeration(share):
+    random, count, years = np.random.default_rng(1), 32, 3
+    alive = random.random((years, count)) < share
+    alive[:, count - 1] = True  # at least one chain
+    live = living(alive)
+    value = random.uniform(-1.0, 1.0, len(live.state))
+    ahead, back = chains(value, live, count)
+    rows = [range(*pair) for pair in itertools.pairwise(live.at)]
+    best = np.full(len(value), -np.inf)
+    for chain in itertools.product(*rows):
+        if all((live.state[a] & live.state[b]) == live.state[a] for a, b in itertools.pairwise(chain)):
+            best[list(chain)] = np.maximum(best[list(chain)], value[list(chain)].sum())
+    some = np.isfinite(best)
+    np.testing.assert_allclose((ahead + back - value)[some], best[some])
+    kept, on = linked(live, np.ones(len(value), dtype=bool), count)
+    np.testing.assert_array_equal(on, some)
+    np.testing.assert_array_equal(kept.state, live.state[some])
+    assert kept.at[-1] == some.sum()

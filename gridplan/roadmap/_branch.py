@@ -26,7 +26,7 @@ from gridplan.roadmap._node import Goal, Node, Outcome, Seat
 from gridplan.roadmap._objective import Weights
 from gridplan.roadmap._order import pack
 from gridplan.roadmap._program import Program, load, write
-from gridplan.roadmap._rents import Dual, Terms, best_split, descend, first_dual, linked, padded, terms, with_cuts
+from gridplan.roadmap._rents import Dual, Live, Terms, best_split, descend, first_dual, linked, living, padded, terms, with_cuts
 from gridplan.roadmap._solver import Cut, relaxed
 from gridplan.roadmap._states import States
 
@@ -48,8 +48,8 @@ class Branch:
     ----------
     bound
         No plan of it is worth more.
-    bits
-        Its live states, year x state in bits.
+    live
+        Its live states.
     prices
         Prices that gave the bound.
     split, sides
@@ -57,7 +57,7 @@ class Branch:
     """
 
     bound: float
-    bits: np.ndarray
+    live: Live
     prices: np.ndarray
     split: tuple[int, int]
     sides: tuple[float, float]
@@ -100,10 +100,12 @@ class Tree:
     def plant(self, dual: Dual) -> None:
         """Begin with the node of all states."""
         least = self.goal.least
-        top, dual, through = descend(dual, self.states.affordable, self.given, least, FIRST)
-        alive, self.caps = self.states.affordable & (through >= least), dual.caps
-        if top > least and linked(alive):
-            self.push(_node(self.states, alive, top, dual.prices, through))
+        live = living(self.states.affordable)
+        top, dual, through = descend(dual, live, self.given, least, FIRST)
+        live, on = linked(live, through >= least, self.states.count)
+        self.caps = dual.caps
+        if top > least and on.any():
+            self.push(_node(self.states, live, top, dual.prices, through[on]))
 
     def push(self, found: Branch | Node) -> None:
         """Keep a node for later."""
@@ -220,37 +222,38 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
 def compiled(states: States, weight: Weights) -> None:
     """Have compiled what the search needs, which takes a while once on a machine."""
     given, packed = terms(states, weight), pack(states.model, weight)
-    alive = np.ones((states.model.horizon, states.count), dtype=bool)
+    live = living(np.ones((states.model.horizon, states.count), dtype=bool))
     nothing = Dual(np.zeros(len(given.side)), np.zeros(given.gain.shape))
-    _, _, through = descend(nothing, alive, given, 0.0, (1, 1, 1.0))
-    linked(alive)
-    best_split(alive, through, len(states.kinds), 0.0)
+    _, _, through = descend(nothing, live, given, 0.0, (1, 1, 1.0))
+    linked(live, through > 0.0, states.count)
+    best_split(live, through, len(states.kinds), 0.0)
     Near(packed, states.shared, 0.0).idle()
 
 
 def split(states: States, node: Branch, model: tuple[Terms, np.ndarray], least: float) -> list[Branch | Node]:
     """Return the parts of a node that promise more than `least`; the model is its terms and the caps of rents."""
     (year, kind), (given, caps), found = node.split, model, []
-    alive = np.unpackbits(node.bits, axis=1, count=states.count).astype(bool)
-    for side, top in zip((states.has(1 << kind), ~states.has(1 << kind)), node.sides, strict=True):
-        live = alive.copy()
-        live[year] &= side
-        if top <= least or not linked(live):
+    state, at = node.live
+    for side, top in zip((1, 0), node.sides, strict=True):
+        keep = np.ones(len(state), dtype=bool)
+        keep[at[year] : at[year + 1]] = (state[at[year] : at[year + 1]] >> kind & 1) == side
+        live, on = linked(node.live, keep, states.count)
+        if top <= least or not on.any():
             continue
         bound, dual, through = descend(Dual(padded(node.prices, given), caps), live, given, least, LATER)
-        live &= through >= least
-        if bound <= least or not linked(live):
+        live, on = linked(live, through >= least, states.count)
+        if bound <= least or not on.any():
             continue
-        part = _node(states, live, min(bound, top), dual.prices, through)
+        part = _node(states, live, min(bound, top), dual.prices, through[on])
         if isinstance(part, Node):
             part = replace(part, bound=min(part.bound, descend(dual, live, given, least, CHAIN)[0]))
         found += [part] if part.bound > least else []
     return found
 
 
-def _node(states: States, live: np.ndarray, bound: float, prices: np.ndarray, through: np.ndarray) -> Branch | Node:
+def _node(states: States, live: Live, bound: float, prices: np.ndarray, through: np.ndarray) -> Branch | Node:
     """Return a node by the way in which it is looked at: by the linear program if it is a single chain of states."""
     year, kind, *sides = best_split(live, through, len(states.kinds), bound)
     if year < 0:
         return Node(bound, live)
-    return Branch(bound, np.packbits(live, axis=1), prices, (year, kind), tuple(min(bound, side) for side in sides))
+    return Branch(bound, live, prices, (year, kind), tuple(min(bound, side) for side in sides))

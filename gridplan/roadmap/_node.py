@@ -19,6 +19,7 @@ import numpy as np
 from gridplan.roadmap._cuts import Knapsack, cuts, knapsacks
 from gridplan.roadmap._near import Near
 from gridplan.roadmap._program import Program, read
+from gridplan.roadmap._rents import Live
 from gridplan.roadmap._solver import Cut, Effort, Part, add, quiet, run
 from gridplan.roadmap._states import States
 
@@ -40,8 +41,8 @@ class Node:
     ----------
     bound
         No plan of it is worth more.
-    alive
-        Its live states, year x state.
+    live
+        Its live states.
     starts
         Which starts of shared projects are its own; all of them if none are given.
     cuts
@@ -51,7 +52,7 @@ class Node:
     """
 
     bound: float
-    alive: np.ndarray
+    live: Live
     starts: np.ndarray | None = None
     cuts: tuple[Cut, ...] = ()
     effort: int = NODES
@@ -154,7 +155,7 @@ class Seat:
         """Return the part of the program that a node is; None if a shared project cannot be there in time."""
         states, program = self._states, self._program
         served = dict.fromkeys(self._served.values(), 0.0)
-        live = [np.flatnonzero(row) for row in node.alive]
+        live = np.split(node.live.state, node.live.at[1:-1])
         taken = np.array([states.takes[some].all(axis=0) for some in live])
         for j, p in enumerate(states.shared):
             if taken[:, j].any():

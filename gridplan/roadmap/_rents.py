@@ -27,7 +27,8 @@ from gridplan.roadmap._program import Program
 from gridplan.roadmap._solver import Cut
 from gridplan.roadmap._states import States
 
-NEG = -1e12  # value of a state that is not alive
+NEG = -1e12  # value of a state or an option that cannot be
+PAIRS = 4  # pairs of live states that are looked at one by one, for each state that there is
 INERTIA = 0.8  # part of the last direction that is kept
 REACH = 0.02  # share by which a bound is expected to fall at most when a step is measured
 BELOW = 0.003  # share below what a node must promise that a step aims at: steps that aim at a value never quite get there
@@ -52,7 +53,7 @@ class Terms(NamedTuple):
     scale
         Price of a row that matters, to bring steps to one measure; at last that of caps.
     shared, takes
-        Shared projects; which states take them, shared project x state.
+        Shared projects; which states take them, state x shared project.
     share
         Part of the rent of a project that one block bears.
     pattern, places
@@ -91,6 +92,13 @@ class Terms(NamedTuple):
     target: np.ndarray
 
 
+class Live(NamedTuple):
+    """Live states, those of a year by number after those of the year before; where those of each year begin, and their number."""
+
+    state: np.ndarray
+    at: np.ndarray
+
+
 class Dual(NamedTuple):
     """Prices of rows, and caps of rents, project x year."""
 
@@ -122,7 +130,7 @@ def terms(states: States, weight: Weights) -> Terms:
         np.r_[[row.side for row in rows], most],
         np.r_[scale, size / np.maximum(np.abs(target).sum(axis=1), 1e-9), size / len(model.blocks)],
         states.shared.astype(np.int64),
-        np.ascontiguousarray(states.takes.T, dtype=float),
+        states.takes.astype(float),
         states.share.astype(float),
         *_sorts(states),
         *_options(states, weight),
@@ -301,51 +309,55 @@ def rents(cost: np.ndarray, caps: np.ndarray) -> tuple:
 
 
 @njit(cache=True, nogil=True)
-def best_options(b: int, t: int, due: tuple, given: Terms, worth: np.ndarray, picked: np.ndarray) -> int:
-    """Fill in what a block is worth in a year above its rents, and its option, for each pattern of kinds; return how many."""
-    rent, price = due
-    places = given.places[given.sort[b]]
-    count = 1 << places
-    worth[:count] = NEG
-    picked[:count] = -1
-    for o in range(given.options[b], given.options[b + 1]):
-        if given.ready[o] <= t:
-            own = given.value[o, t] - price[o]
-            for k in range(given.local_at[o], given.local_at[o + 1]):
-                own -= given.share[given.local[k]] * rent[given.local[k], t]
-            if own > worth[given.kinds[o]]:
-                worth[given.kinds[o]], picked[given.kinds[o]] = own, o
-    for place in range(places):
-        for i in range(count):
-            less = i ^ (1 << place)
-            if less < i and worth[less] > worth[i]:
-                worth[i], picked[i] = worth[less], picked[less]
-    return count
+def option_values(rent: np.ndarray, prices: np.ndarray, given: Terms) -> np.ndarray:
+    """Value of each option in each year above its rents and the prices of targets, option x year."""
+    own, first = given.value.copy(), len(prices) - len(given.target_year)
+    for k in range(len(given.target_year)):
+        own[:, given.target_year[k]] -= prices[first + k] * given.target[k]
+    for o in range(len(own)):
+        for k in range(given.local_at[o], given.local_at[o + 1]):
+            p = given.local[k]
+            for t in range(own.shape[1]):
+                own[o, t] -= given.share[p] * rent[p, t]
+        own[o, : given.ready[o]] = NEG
+    return own
 
 
 @njit(cache=True, nogil=True)
-def year_values(rent: np.ndarray, prices: np.ndarray, given: Terms, value: np.ndarray, picked: np.ndarray) -> None:
-    """Fill in the value of each state in each year, year x state, and the option of each block, year x block x pattern."""
-    years, first = len(value), len(prices) - len(given.target_year)
-    sums = np.empty((len(given.places), picked.shape[2]))
-    worth, price = np.empty(picked.shape[2]), np.empty(len(given.kinds))
-    for t in range(years):
-        price[:] = 0.0
-        for k in range(len(given.target_year)):
-            if given.target_year[k] == t:
-                price += prices[first + k] * given.target[k]
-        sums[:] = 0.0
-        for b in range(len(given.sort)):
-            count = best_options(b, t, (rent, price), given, worth, picked[t, b])
-            sums[given.sort[b], :count] += worth[:count]
-        value[t] = 0.0
-        for g in range(len(given.places)):
-            for s in range(value.shape[1]):
-                value[t, s] += sums[g, given.pattern[g, s]]
-        for j in range(len(given.shared)):
-            own = rent[given.shared[j], t]
-            for s in range(value.shape[1]):
-                value[t, s] -= own * given.takes[j, s]
+def pattern_values(own: np.ndarray, given: Terms) -> np.ndarray:
+    """What the blocks of each sort are worth together with some kinds open, sort x pattern x year."""
+    most, years = 1 << given.places.max(), own.shape[1]
+    sums, worth = np.zeros((len(given.places), most, years)), np.empty((most, years))
+    for b in range(len(given.sort)):
+        places = given.places[given.sort[b]]
+        count = 1 << places
+        worth[:count] = NEG
+        for o in range(given.options[b], given.options[b + 1]):
+            for t in range(years):
+                worth[given.kinds[o], t] = max(worth[given.kinds[o], t], own[o, t])
+        for place in range(places):
+            for i in range(count):
+                less = i ^ (1 << place)
+                if less < i:
+                    for t in range(years):
+                        worth[i, t] = max(worth[i, t], worth[less, t])
+        for i in range(count):
+            for t in range(years):
+                sums[given.sort[b], i, t] += worth[i, t]
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def state_values(sums: np.ndarray, rent: np.ndarray, live: Live, given: Terms) -> np.ndarray:
+    """Value of each live state: of its blocks, less the rents of the shared projects."""
+    found = np.zeros(len(live.state))
+    for t in range(len(live.at) - 1):
+        for i in range(live.at[t], live.at[t + 1]):
+            for g in range(len(given.places)):
+                found[i] += sums[g, given.pattern[g, live.state[i]], t]
+            for j in range(len(given.shared)):
+                found[i] -= rent[given.shared[j], t] * given.takes[live.state[i], j]
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -363,43 +375,69 @@ def spread(row: np.ndarray, up: bool) -> None:
 
 
 @njit(cache=True, nogil=True)
-def chains(value: np.ndarray) -> tuple:
-    """Best chain up to each state, and from each state on, year x state; both hold the value of the state itself."""
-    ahead, back = value.copy(), value.copy()
-    row = np.empty(value.shape[1])
-    for t in range(1, len(value)):
-        row[:] = ahead[t - 1]
-        spread(row, True)
-        ahead[t] += row
-    for t in range(len(value) - 2, -1, -1):
-        row[:] = back[t + 1]
-        spread(row, False)
-        back[t] += row
-    return ahead, back
-
-
-@njit(cache=True, nogil=True)
-def best_chain(back: np.ndarray) -> np.ndarray:
-    """State of each year in the best chain; every state is part of the next."""
-    found = np.zeros(len(back), np.int64)
-    for t in range(len(back)):
-        best, before = -np.inf, found[t - 1] if t else 0
-        for s in range(back.shape[1]):
-            if (s & before) == before and back[t, s] > best:
-                best, found[t] = back[t, s], s
+def reach(value: np.ndarray, live: Live, one: int, t: int, row: np.ndarray) -> np.ndarray:
+    """Largest value among the states of the year `one` that each state of the year before or after it can be linked with."""
+    begin, end, here = live.at[one], live.at[one + 1], live.at[t]
+    found = np.full(live.at[t + 1] - here, NEG)
+    if len(found) * (end - begin) > PAIRS * len(row):
+        row[:] = NEG
+        for i in range(begin, end):
+            row[live.state[i]] = value[i]
+        spread(row, one < t)
+        for j in range(len(found)):
+            found[j] = row[live.state[here + j]]
+        return found
+    for j in range(len(found)):
+        for i in range(begin, end):
+            both = live.state[i] & live.state[here + j]
+            if both == live.state[min(i, here + j)]:
+                found[j] = max(found[j], value[i])
     return found
 
 
 @njit(cache=True, nogil=True)
-def asked(chain: np.ndarray, picked: np.ndarray, given: Terms, slope: np.ndarray) -> np.ndarray:
+def chains(value: np.ndarray, live: Live, count: int) -> tuple:
+    """Best chain up to each live state, and from each on, of all `count` states; both hold the value of the state itself."""
+    ahead, back, row, years = value.copy(), value.copy(), np.empty(count), len(live.at) - 1
+    for t in range(1, years):
+        ahead[live.at[t] : live.at[t + 1]] += reach(ahead, live, t - 1, t, row)
+    for t in range(years - 2, -1, -1):
+        back[live.at[t] : live.at[t + 1]] += reach(back, live, t + 1, t, row)
+    return ahead, back
+
+
+@njit(cache=True, nogil=True)
+def best_chain(back: np.ndarray, live: Live) -> np.ndarray:
+    """State of each year in the best chain; every state is part of the next."""
+    found = np.zeros(len(live.at) - 1, np.int64)
+    for t in range(len(found)):
+        best, before = -np.inf, found[t - 1] if t else 0
+        for i in range(live.at[t], live.at[t + 1]):
+            if (live.state[i] & before) == before and back[i] > best:
+                best, found[t] = back[i], live.state[i]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def best_option(b: int, t: int, pattern: int, own: np.ndarray, given: Terms) -> int:
+    """Option of a block that is worth most in a year with some kinds open; -1 if none is ready."""
+    found, most = -1, NEG
+    for o in range(given.options[b], given.options[b + 1]):
+        if (given.kinds[o] & pattern) == given.kinds[o] and own[o, t] > most:
+            found, most = o, own[o, t]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def asked(chain: np.ndarray, own: np.ndarray, given: Terms, slope: np.ndarray) -> np.ndarray:
     """How far a chain takes each project in each year; its options leave the rows of targets in `slope`."""
     years, first = len(chain), len(given.side) - len(given.target_year)
     found = np.zeros(given.gain.shape)
     for t in range(years):
         for j in range(len(given.shared)):
-            found[given.shared[j], t] = given.takes[j, chain[t]]
+            found[given.shared[j], t] = given.takes[chain[t], j]
         for b in range(len(given.sort)):
-            o = picked[t, b, given.pattern[given.sort[b], chain[t]]]
+            o = best_option(b, t, given.pattern[given.sort[b], chain[t]], own, given)
             if o >= 0:
                 for k in range(given.local_at[o], given.local_at[o + 1]):
                     found[given.local[k], t] += given.share[given.local[k]]
@@ -439,41 +477,35 @@ def slopes(taken: np.ndarray, first: np.ndarray, paid: np.ndarray, given: Terms,
 
 
 @njit(cache=True, nogil=True)
-def bound(prices: np.ndarray, caps: np.ndarray, alive: np.ndarray, given: Terms, picked: np.ndarray) -> tuple:
+def bound(prices: np.ndarray, caps: np.ndarray, live: Live, given: Terms) -> tuple:
     """Bound on all plans of live states, bound on those through each state, and how the first moves with prices and caps."""
     cost, first = service(prices, given)
     rent, paid = rents(cost, caps)
-    value = np.empty(alive.shape)
-    year_values(rent, prices, given, value, picked)
-    for t in range(alive.shape[0]):
-        for s in range(alive.shape[1]):
-            if not alive[t, s]:
-                value[t, s] = NEG
-    ahead, back = chains(value)
+    own = option_values(rent, prices, given)
+    value = state_values(pattern_values(own, given), rent, live, given)
+    ahead, back = chains(value, live, len(given.takes))
     constant = (prices * given.side).sum() - cost[:, -1].sum()
-    through = ahead + back - value + constant
     slope = given.side.copy()
-    taken = asked(best_chain(back), picked, given, slope)
+    taken = asked(best_chain(back, live), own, given, slope)
     along = slopes(taken, first, paid, given, slope)
-    return back[0].max() + constant, through, slope, along
+    return back[: live.at[1]].max() + constant, ahead + back - value + constant, slope, along
 
 
 @njit(cache=True, nogil=True)
-def descend(begin: Dual, alive: np.ndarray, given: Terms, least: float, effort: tuple) -> tuple:
+def descend(begin: Dual, live: Live, given: Terms, least: float, effort: tuple) -> tuple:
     """Move prices and caps until the bound is at `least` or the effort is over.
 
     The effort is how many bounds are tried, after how many without a better one the step is shortened, and the first step as a
-    share of Polyak's. Returns the lowest bound, its prices and caps, and the lowest bound through each state.
+    share of Polyak's. Returns the lowest bound, its prices and caps, and the lowest bound through each live state.
     """
     tries, patience, step = effort
-    picked = np.empty((alive.shape[0], len(given.sort), 1 << given.places.max()), np.int64)
     prices, caps = begin.prices.copy(), begin.caps.copy()
     best, held, capped = np.inf, prices.copy(), caps.copy()
-    lowest = np.full(alive.shape, np.inf)
+    lowest = np.full(len(live.state), np.inf)
     scale, cap_scale = given.scale[:-1], given.scale[-1]
     way, cap_way, idle = np.zeros(len(prices)), np.zeros(caps.shape), 0
     for _ in range(tries):
-        found, through, slope, along = bound(prices, caps, alive, given, picked)
+        found, through, slope, along = bound(prices, caps, live, given)
         lowest = np.minimum(lowest, through)
         if found < best - 1e-9 * abs(found):
             idle = 0 if found < best - 1e-4 * (best - least) else idle
@@ -500,38 +532,39 @@ def descend(begin: Dual, alive: np.ndarray, given: Terms, least: float, effort: 
     return best, Dual(held, capped), lowest
 
 
-@njit(cache=True, nogil=True)
-def linked(alive: np.ndarray) -> bool:
-    """Drop states that no chain of live states passes through; return whether there is a chain."""
-    years, row = alive.shape[0], np.empty(alive.shape[1])
-    for t in range(1, years):
-        row[:] = alive[t - 1]
-        spread(row, True)
-        alive[t] &= row > 0.5
-    for t in range(years - 2, -1, -1):
-        row[:] = alive[t + 1]
-        spread(row, False)
-        alive[t] &= row > 0.5
-    return alive[0].any()
+def living(alive: np.ndarray) -> Live:
+    """Return live states from those of each year, year x state."""
+    return Live(np.nonzero(alive)[1], np.r_[0, np.cumsum(alive.sum(axis=1))])
 
 
 @njit(cache=True, nogil=True)
-def best_split(alive: np.ndarray, through: np.ndarray, kinds: int, top: float) -> tuple:
+def linked(live: Live, keep: np.ndarray, count: int) -> tuple:
+    """Keep some live states, of all `count`, as far as a chain of those kept passes through; also return which they are."""
+    value = np.where(keep, 0.0, NEG)
+    ahead, back = chains(value, live, count)
+    on = ahead + back > 0.5 * NEG
+    at = np.zeros(len(live.at), np.int64)
+    for t in range(len(at) - 1):
+        at[t + 1] = at[t] + on[live.at[t] : live.at[t + 1]].sum()
+    return Live(live.state[on], at), on
+
+
+@njit(cache=True, nogil=True)
+def best_split(live: Live, through: np.ndarray, kinds: int, top: float) -> tuple:
     """Year and kind by which live states are best split into open and not yet, and the bounds of both; year -1: one chain.
 
     It is the split for which the bounds of both parts fall most.
     """
     size = max(abs(top), 1e-9)
     found, most = (-1, -1, NEG, NEG), -1.0
-    for t in range(alive.shape[0]):
+    for t in range(len(live.at) - 1):
         for k in range(kinds):
             one, other = NEG, NEG
-            for s in range(alive.shape[1]):
-                if alive[t, s]:
-                    if s >> k & 1:
-                        one = max(one, through[t, s])
-                    else:
-                        other = max(other, through[t, s])
+            for i in range(live.at[t], live.at[t + 1]):
+                if live.state[i] >> k & 1:
+                    one = max(one, through[i])
+                else:
+                    other = max(other, through[i])
             if one > NEG and other > NEG:
                 score = (min(max(top - one, 0.0) / size, 0.1) + 1e-4) * (min(max(top - other, 0.0) / size, 0.1) + 1e-4)
                 if score > most:
