@@ -75,7 +75,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Job:
-    """Work that takes long: what comes of it is waited for a number of steps later. No plan that it may leave out is worth more."""
+    """Work that takes long, after how many steps it is waited for, and a bound on the plans that it decides about."""
 
     work: Callable[[], Outcome]
     steps: int

@@ -325,7 +325,7 @@ def option_values(rent: np.ndarray, prices: np.ndarray, given: Terms) -> np.ndar
 
 @njit(cache=True, nogil=True)
 def pattern_values(own: np.ndarray, given: Terms) -> np.ndarray:
-    """What the blocks of each sort are worth together with some kinds open, sort x pattern x year."""
+    """Worth of all blocks of a sort together with some kinds open, sort x pattern x year."""
     most, years = 1 << given.places.max(), own.shape[1]
     sums, worth = np.zeros((len(given.places), most, years)), np.empty((most, years))
     for b in range(len(given.sort)):
