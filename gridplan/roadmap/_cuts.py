@@ -135,9 +135,14 @@ def _master(level: np.ndarray, sets: list[np.ndarray]) -> highspy.Highs:
     lp.sense_ = highspy.ObjSense.kMaximize
     lp.a_matrix_.start_ = np.zeros(count + 1, dtype=np.int32)
     solver = quiet(Effort())
+    solver.setOptionValue("presolve", "off")  # it takes longer than these small programs
     solver.passModel(lp)
-    for taken in np.unique(sets, axis=0) if sets else []:
-        _forbid(solver, taken)
+    if sets:
+        rows = np.unique(sets, axis=0).astype(np.int32)
+        rows = rows[(rows @ (1 - rows).T == 0).sum(axis=1) == 1]  # those that are part of another say nothing
+        begins, places = np.cumsum([0, *rows.sum(axis=1)]), np.nonzero(rows)[1].astype(np.int32)
+        lower, upper = np.full(len(rows), -INF), np.ones(len(rows))
+        solver.addRows(len(rows), lower, upper, len(places), begins[:-1], places, np.ones(len(places)))
     return solver
 
 

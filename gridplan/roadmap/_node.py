@@ -23,7 +23,7 @@ from gridplan.roadmap._rents import Live
 from gridplan.roadmap._solver import Cut, Effort, Part, add, quiet, run
 from gridplan.roadmap._states import States
 
-NODES = 20  # of the mixed-integer program at first, four times as many each time a node comes back
+NODES = 200  # of the mixed-integer program at first, four times as many each time a node comes back
 REST = 0.5  # share of the gap asked for that the mixed-integer program may leave
 PLANS = 12  # steps until plans near a node are waited for
 SETTLED = 40  # steps until the mixed-integer program is waited for
