@@ -165,16 +165,18 @@ class Tree:
         self._take(result.result(), behind)
 
     def _take(self, outcome: Outcome, behind: ThreadPoolExecutor) -> None:
-        """Keep what came of a node, and have its jobs done."""
+        """Keep what came of a node, and have those of its jobs done that the best plan so far leaves something to decide."""
         self.rest = max(self.rest, outcome.rest)
         for plan in outcome.plans:
             self.near.take(*plan)
         for part in outcome.parts:
             self.push(part)
         self._learn(outcome.cuts)
+        goal = self.goal
         for job in outcome.jobs:
-            self.count += 1
-            heapq.heappush(self.jobs, (self.steps + job.steps, self.count, job.bound, behind.submit(job.work)))
+            if job.bound > goal.least or job.bound == -np.inf:
+                self.count += 1
+                heapq.heappush(self.jobs, (self.steps + job.steps, self.count, job.bound, behind.submit(job.work, goal)))
 
     def _learn(self, cuts: list[Cut]) -> None:
         """Let cuts that are new sharpen the bounds by prices from now on."""

@@ -77,7 +77,7 @@ class Goal:
 class Job:
     """Work that takes long, after how many steps it is waited for, and a bound on the plans that it decides about."""
 
-    work: Callable[[], Outcome]
+    work: Callable[[Goal], Outcome]
     steps: int
     bound: float = -np.inf
 
@@ -140,11 +140,12 @@ class Seat:
         dear = [new[i] for i in np.argsort(-price, kind="stable")[:DEAREST] if price[i] > 0.0]
         outcome, same = Outcome(cuts=dear), replace(node, bound=min(node.bound, found.value), cuts=new)
         parts = split_starts(self._states, self._starts, same, found.x)
-        if same.bound > goal.value and (not parts or node.starts is None):
-            outcome.jobs.append(Job(partial(self._plans, found, goal), PLANS))
+        last = []
         if same.bound > goal.least:
             outcome.parts = parts
-            outcome.jobs += [] if parts else [Job(partial(self._settled, same, part, goal), SETTLED, same.bound)]
+            last = [] if parts else [Job(partial(self._settled, same, part), SETTLED, same.bound)]
+        if same.bound > goal.value and (not parts or node.starts is None):
+            outcome.jobs.append(Job(partial(self._plans, found, last), PLANS, same.bound if last else -np.inf))
         return outcome
 
     def prices(self, rows: np.ndarray) -> np.ndarray:
@@ -204,10 +205,10 @@ class Seat:
         solution, value = solver.getSolution(), solver.getInfo().objective_function_value
         return Linear(value, *(np.array(some) for some in (solution.col_value, solution.row_dual, solution.col_dual)))
 
-    def _plans(self, found: Linear, goal: Goal) -> Outcome:
-        """Return plans near a solution."""
+    def _plans(self, found: Linear, last: list[Job], goal: Goal) -> Outcome:
+        """Return plans near a solution, and jobs for afterwards."""
         plans = self._near.plans(self._program, found.x, self.prices(found.prices), goal.value)
-        return Outcome(plans=[(starts, None) for starts in plans])
+        return Outcome(plans=[(starts, None) for starts in plans], jobs=last)
 
     def _settled(self, node: Node, part: Part, goal: Goal) -> Outcome:
         """Return a node as the mixed-integer program leaves it: without parts if that is through."""
