@@ -8,8 +8,9 @@ project are split, and where these are whole the mixed-integer program takes ove
 interest it mostly says soon that there are none.
 
 From time to time the search dives: it follows the better part of a node until one chain is left, since plans are found there.
-Nodes are looked at side by side, always as many, and what comes of them is taken in order: on one core or on many, the search
-takes the same steps.
+Nodes are looked at side by side, always as many, and what comes of them is taken in order. Plans and mixed-integer programs are
+worked on behind the search, and what comes of them is taken a fixed number of steps later: on one core or on many, fast or slow,
+the search takes the same steps.
 """
 
 from __future__ import annotations
@@ -73,12 +74,14 @@ class Tree:
     caps: np.ndarray
     near: Near
     seats: list[Seat]
+    pool: ThreadPoolExecutor
+    behind: ThreadPoolExecutor
     end: float
     rest: float = -np.inf  # bound of nodes that are given up
     branches: list[tuple[float, int, Branch]] = field(default_factory=list)
     leaves: list[tuple[float, int, Node]] = field(default_factory=list)
     dive: Branch | Node | None = None  # where a dive is, or has ended
-    jobs: list[tuple[int, int, float, Future]] = field(default_factory=list)  # step at which they are due, bound, result
+    jobs: list[tuple[int, int, float, Future]] = field(default_factory=list)  # step when due, number, bound, what comes of it
     steps: int = 0
     batches: int = 0
     count: int = 0
@@ -121,37 +124,39 @@ class Tree:
             found += [node] if node.bound > least else []
         return found
 
-    def step(self, pool: ThreadPoolExecutor, behind: ThreadPoolExecutor) -> bool:
-        """Look at a few nodes, and take what has come of jobs behind; return whether there was anything to do."""
+    def step(self) -> bool:
+        """Look at a few nodes, or split a few, and take what has come of jobs; return whether there was anything to do."""
         self.steps += 1
         while self.jobs and self.jobs[0][0] <= self.steps:
-            self._await(behind)
+            self._take(heapq.heappop(self.jobs)[-1].result())
         top = -self.branches[0][0] if self.branches else -np.inf
-        landed = isinstance(self.dive, Node)
-        if landed or (self.leaves and self.dive is None and -self.leaves[0][0] >= top):
-            nodes, self.dive = [self.dive] if landed else self.pop(self.leaves, SEATS), None
-            looks = [pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
-            outcomes = [look.result() for look in looks]
-            if landed and len(outcomes[0].parts) > 1:
-                self.dive = outcomes[0].parts.pop()
-            for outcome in outcomes:
-                self._take(outcome, behind)
-            return True
-        if self._split(pool):
-            return True
-        if self.jobs:
-            self.steps = self.jobs[0][0]
-        return bool(self.jobs)
+        if isinstance(self.dive, Node) or (self.leaves and self.dive is None and -self.leaves[0][0] >= top):
+            self._look()
+        elif not self._split():
+            self.steps = self.jobs[0][0] if self.jobs else self.steps
+            return bool(self.jobs)
+        return True
 
-    def _split(self, pool: ThreadPoolExecutor) -> bool:
-        """Split the next branches."""
+    def _look(self) -> None:
+        """Look at the end of a dive, or at the next nodes for linear programs; a dive goes on while such a node has two parts."""
+        landed = self.dive is not None
+        nodes, self.dive = [self.dive] if landed else self.pop(self.leaves, SEATS), None
+        looks = [self.pool.submit(seat.look, node, self.goal) for seat, node in zip(self.seats, nodes, strict=False)]
+        outcomes = [look.result() for look in looks]
+        if landed and len(outcomes[0].parts) > 1:
+            self.dive = outcomes[0].parts.pop()
+        for outcome in outcomes:
+            self._take(outcome)
+
+    def _split(self) -> bool:
+        """Split the next branches; return whether anything is left to look at without waiting for a job."""
         least, diving = self.goal.least, self.dive is not None or self.batches % DIVE == 0
         nodes = [] if self.dive is None else [self.dive]
         nodes, self.dive = [*nodes, *self.pop(self.branches, BATCH - len(nodes))], None
         if not nodes:
             return bool(self.leaves)
         self.batches += 1
-        parts = list(pool.map(lambda node: split(self.states, node, (self.given, self.caps), least), nodes))
+        parts = list(self.pool.map(lambda node: split(self.states, node, (self.given, self.caps), least), nodes))
         if diving and parts[0]:
             parts[0].sort(key=lambda part: -part.bound)
             self.dive = parts[0].pop(0)
@@ -159,12 +164,7 @@ class Tree:
             self.push(part)
         return True
 
-    def _await(self, behind: ThreadPoolExecutor) -> None:
-        """Take what has come of the job that is due first."""
-        _, _, _, result = heapq.heappop(self.jobs)
-        self._take(result.result(), behind)
-
-    def _take(self, outcome: Outcome, behind: ThreadPoolExecutor) -> None:
+    def _take(self, outcome: Outcome) -> None:
         """Keep what came of a node, and have those of its jobs done that the best plan so far leaves something to decide."""
         self.rest = max(self.rest, outcome.rest)
         for plan in outcome.plans:
@@ -176,7 +176,7 @@ class Tree:
         for job in outcome.jobs:
             if job.bound > goal.least or job.bound == -np.inf:
                 self.count += 1
-                heapq.heappush(self.jobs, (self.steps + job.steps, self.count, job.bound, behind.submit(job.work, goal)))
+                heapq.heappush(self.jobs, (self.steps + job.steps, self.count, job.bound, self.behind.submit(job.work, goal)))
 
     def _learn(self, cuts: list[Cut]) -> None:
         """Let cuts that are new sharpen the bounds by prices from now on."""
@@ -206,17 +206,18 @@ def search(states: States, weight: Weights, value: float, *, seconds: float) -> 
     lp, near = load(program, weight), Near(pack(states.model, weight), states.shared, value)
     x, prices, _ = relaxed(lp, seconds=seconds)
     dual, seats = first_dual(states, weight, program, prices), [Seat(states, program, lp, near) for _ in range(SEATS)]
-    tree = Tree(states, program, given, dual.caps, near, seats, end)
-    with ThreadPoolExecutor(SEATS) as pool:
+    with ThreadPoolExecutor(SEATS) as pool, ThreadPoolExecutor(SEATS) as behind:
+        tree = Tree(states, program, given, dual.caps, near, seats, pool, behind, end)
         if len(x):
             limits = seats[0].prices(prices)
             looks = range(FIRST_PLANS if time.monotonic() < end else 0)
             for starts in list(pool.map(lambda seed: near.by_order(program, x, limits, seed), looks)):
                 near.take(starts)
         tree.plant(dual)
-        with ThreadPoolExecutor(SEATS) as behind:
-            while time.monotonic() < end and tree.step(pool, behind):
+        try:
+            while time.monotonic() < end and tree.step():
                 pass
+        finally:
             behind.shutdown(cancel_futures=True)
     return near.plan, max(tree.waiting, tree.goal.least)
 
@@ -237,8 +238,8 @@ def split(states: States, node: Branch, model: tuple[Terms, np.ndarray], least: 
     (year, kind), (given, caps), found = node.split, model, []
     state, at = node.live
     for side, top in zip((1, 0), node.sides, strict=True):
-        keep = np.ones(len(state), dtype=bool)
-        keep[at[year] : at[year + 1]] = (state[at[year] : at[year + 1]] >> kind & 1) == side
+        keep = (state >> kind & 1) == side
+        keep[: at[year]] = keep[at[year + 1] :] = True
         live, on = linked(node.live, keep, states.count)
         if top <= least or not on.any():
             continue
