@@ -140,7 +140,6 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
         for n, a, b in zip(buses["name"], buses["vm_min_pu"], buses["vm_max_pu"], strict=True)
     ]
     label = tables.label(column)
-    bar = {"title": {"text": label, "side": "right", "font": {"size": 12}}, "thickness": 12, "len": 0.75, "outlinewidth": 0}
     scale = [list(stop) for stop in theme.DIVERGE]
     marker = {
         "color": buses[column],
@@ -148,7 +147,7 @@ def voltage(where: Map, buses: pd.DataFrame, column: str, band: tuple[float, flo
         "cmin": band[0],
         "cmax": band[1],
         "size": 9,
-        "colorbar": {**bar, "tickformat": ".3f"},
+        "colorbar": {**theme.colour_bar(label), "len": 0.75, "tickformat": ".3f"},
     }
     figure.add_trace(dots(where, buses["bus"], words, {**marker, "line": {"width": 0.7, "color": theme.MUTED}}))
     outside = buses.loc[~buses[column].between(*band), "bus"]

@@ -73,7 +73,7 @@ def carpet(hourly: pd.DataFrame, column: str, *, name: str, title: str, caption:
     grid = hourly.pivot_table(index="hour", columns="day", values=column)
     negative = bool((grid.min() < 0).any())
     scale = [list(stop) for stop in theme.DIVERGE] if negative else [[i / 5, c] for i, c in enumerate(theme.SEQUENCE)]
-    bar = {"thickness": 12, "outlinewidth": 0, "title": {"text": tables.label(column), "side": "right", "font": {"size": 12}}}
+    bar = theme.colour_bar(tables.label(column))
     heat = go.Heatmap(
         x=grid.columns, y=grid.index, z=grid.to_numpy(), colorscale=scale, colorbar=bar, zmid=0 if negative else None
     )

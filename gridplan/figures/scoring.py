@@ -93,8 +93,7 @@ def acceptability(shares: pd.DataFrame, *, labels: dict[str, str] | None = None,
     scale = [[i / (len(theme.SEQUENCE) - 1), colour] for i, colour in enumerate(("#ffffff", *theme.SEQUENCE[:-1]))]
     heat = go.Heatmap(z=grid.to_numpy(), x=[str(r) for r in grid.columns], y=_names(grid.index, labels), text=words)
     heat.update(texttemplate="%{text}", colorscale=scale, zmin=0, zmax=100, xgap=2, ygap=2)
-    bar = {"title": {"text": "Share of weights [%]", "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
-    heat.update(colorbar=bar)
+    heat.update(colorbar=theme.colour_bar("Share of weights [%]"))
     figure = go.Figure(heat.update(hovertemplate="%{y} has rank %{x} in %{z:.1f} % of the weights<extra></extra>"))
     figure.update_layout(height=150 + 36 * len(grid))
     figure.update_xaxes(title_text="Rank", type="category", side="bottom")

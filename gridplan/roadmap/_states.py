@@ -85,10 +85,6 @@ class States:
                 first[state] += 1
         return found & (np.arange(years)[:, None] >= first)
 
-    def has(self, kinds: int) -> np.ndarray:
-        """Return whether a state has any of some kinds."""
-        return (np.arange(self.count) & kinds) > 0
-
 
 def states(model: Model) -> States | None:
     """Return the states of a model; None if it has no capital budget or no shared projects."""
